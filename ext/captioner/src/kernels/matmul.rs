@@ -1,0 +1,186 @@
+//! `out = x · Wᵀ + bias` for a weight in any storage.
+//!
+//! Many rows (vision, encoder): each task takes a run of rows, unpacks the weight panel by panel into its scratch and
+//! multiplies with the `gemm` crate. Few rows (a decoder step, one row per beam): each task takes a run of output
+//! features, reads each weight row once and takes its dot product with every row of `x`.
+
+use std::cell::RefCell;
+
+use gemm::Parallelism;
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::{elementwise, Matrix, TILE_ROWS};
+
+/// Output features that are unpacked at a time.
+const PANEL: usize = 64;
+/// Up to this many rows of `x` the weights are read once for all of them.
+const FEW_ROWS: usize = 8;
+
+/// What happens to a product before it is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Epilogue {
+    /// `out = product`
+    Store,
+    /// `out = gelu(product)`
+    Gelu,
+    /// `out = max(product, 0)`
+    Relu,
+    /// `out += product`
+    Add,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// `x`: `[m, cols]`, `out`: `[m, rows]`, both row-major; `bias`: `[rows]` or nothing.
+pub fn matmul(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
+    let m = x.len() / w.cols();
+    assert!(x.len() == m * w.cols() && out.len() == m * w.rows(), "matmul: shapes do not fit");
+    if m <= FEW_ROWS {
+        few_rows(x, w, bias, epilogue, out);
+    } else {
+        let tile = TILE_ROWS.min(m.div_ceil(rayon::current_num_threads()));
+        out.par_chunks_mut(tile * w.rows())
+            .zip(x.par_chunks(tile * w.cols()))
+            .for_each(|(out, x)| many_rows(x, w, bias, epilogue, out));
+    }
+}
+
+fn many_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
+    let (n, k) = (w.rows(), w.cols());
+    let m = x.len() / k;
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.resize(PANEL * k, 0.0);
+        for first in (0..n).step_by(PANEL) {
+            let width = PANEL.min(n - first);
+            let panel = &mut scratch[..width * k];
+            w.dequantize_rows(first..first + width, panel);
+            // SAFETY: `out` holds m rows of n floats and columns first..first+width of each are written (and read, for
+            // `Add`); panel and x are read within m*k and width*k.
+            unsafe {
+                gemm::gemm(
+                    m,
+                    width,
+                    k,
+                    out.as_mut_ptr().add(first),
+                    1,
+                    n as isize,
+                    epilogue == Epilogue::Add,
+                    x.as_ptr(),
+                    1,
+                    k as isize,
+                    panel.as_ptr(),
+                    k as isize,
+                    1,
+                    1.0,
+                    1.0,
+                    false,
+                    false,
+                    false,
+                    Parallelism::None,
+                );
+            }
+        }
+    });
+    for row in out.chunks_exact_mut(n) {
+        if let Some(bias) = bias {
+            elementwise::add(row, bias);
+        }
+        activate(row, epilogue);
+    }
+}
+
+fn few_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
+    let (n, k) = (w.rows(), w.cols());
+    // A task is at least 64k weights, so that small layers are not torn apart.
+    let run = (65_536 / k).clamp(1, n).max(n.div_ceil(rayon::current_num_threads() * 8));
+    let columns: Vec<Vec<f32>> = (0..n.div_ceil(run))
+        .into_par_iter()
+        .map(|task| {
+            let features = task * run..n.min((task + 1) * run);
+            let width = features.len();
+            let mut products = vec![0.0; width * (x.len() / k)];
+            SCRATCH.with_borrow_mut(|row| {
+                row.resize(k, 0.0);
+                for (i, feature) in features.enumerate() {
+                    w.dequantize_rows(feature..feature + 1, row);
+                    let bias = bias.map_or(0.0, |b| b[feature]);
+                    for (m, x) in x.chunks_exact(k).enumerate() {
+                        products[m * width + i] = dot(x, row) + bias;
+                    }
+                }
+            });
+            products.chunks_exact_mut(width).for_each(|row| activate(row, epilogue));
+            products
+        })
+        .collect();
+    for (m, out) in out.chunks_exact_mut(n).enumerate() {
+        for (out, products) in out.chunks_mut(run).zip(&columns) {
+            let row = &products[m * out.len()..(m + 1) * out.len()];
+            match epilogue {
+                Epilogue::Add => elementwise::add(out, row),
+                _ => out.copy_from_slice(row),
+            }
+        }
+    }
+}
+
+fn activate(row: &mut [f32], epilogue: Epilogue) {
+    match epilogue {
+        Epilogue::Store | Epilogue::Add => {}
+        Epilogue::Gelu => elementwise::gelu(row),
+        Epilogue::Relu => row.iter_mut().for_each(|v| *v = v.max(0.0)),
+    }
+}
+
+/// Dot product in 64 lanes.
+#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma"))]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 64;
+    let mut lanes = [0f32; LANES];
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a_chunks.zip(b_chunks) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += a * b;
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::{Buffer, Storage};
+
+    /// The plain triple loop that the kernels are tested against.
+    fn scalar(x: &[f32], w: &[f32], bias: &[f32], n: usize, k: usize) -> Vec<f32> {
+        x.chunks_exact(k)
+            .flat_map(|x| (0..n).map(move |j| bias[j] + (0..k).map(|i| x[i] * w[j * k + i]).sum::<f32>()))
+            .collect()
+    }
+
+    fn values(len: usize, seed: u32) -> Vec<f32> {
+        (0..len as u32).map(|i| ((i.wrapping_mul(2_654_435_761) ^ seed) >> 20) as f32 / 2048.0 - 1.0).collect()
+    }
+
+    #[test]
+    fn equals_the_triple_loop_over_odd_shapes() {
+        for (m, n, k) in [(1, 1, 1), (3, 70, 65), (8, 129, 64), (9, 63, 130), (37, 200, 33), (1100, 65, 16)] {
+            let (x, w, bias) = (values(m * k, 1), values(n * k, 2), values(n, 3));
+            let bytes = w.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let matrix = Matrix::new(n, k, Storage::F32(Buffer::owned(bytes)));
+            let expected = scalar(&x, &w, &bias, n, k);
+            let mut out = vec![1.0; m * n];
+            matmul(&x, &matrix, Some(&bias), Epilogue::Store, &mut out);
+            let mut sum = vec![1.0; m * n];
+            matmul(&x, &matrix, Some(&bias), Epilogue::Add, &mut sum);
+            for i in 0..m * n {
+                assert!((out[i] - expected[i]).abs() < 1e-3, "{m}x{n}x{k} at {i}: {} {}", out[i], expected[i]);
+                assert!((sum[i] - 1.0 - expected[i]).abs() < 1e-3, "{m}x{n}x{k} add at {i}");
+            }
+        }
+    }
+}
