@@ -1,0 +1,152 @@
+//! Floating-point numbers as they lie in memory or in a file, read a block at a time.
+
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+
+/// The element type of little-endian bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FloatType {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl FloatType {
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        match self {
+            FloatType::F32 => 4,
+            FloatType::F16 | FloatType::Bf16 => 2,
+        }
+    }
+}
+
+/// A tensor to be quantized, row-major. Blocks are widened to f32 as they are read; no full copy is made.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    F32(&'a [f32]),
+    F16(&'a [f16]),
+    Bf16(&'a [bf16]),
+    /// Little-endian elements, of any alignment: a tensor of a mapped file. A trailing part of an element is not read.
+    Bytes(FloatType, &'a [u8]),
+}
+
+impl Source<'_> {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Source::F32(values) => values.len(),
+            Source::F16(values) => values.len(),
+            Source::Bf16(values) => values.len(),
+            Source::Bytes(kind, bytes) => bytes.len() / kind.size(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes elements `start..start + out.len()` to `out`.
+    ///
+    /// # Panics
+    /// If that range leaves the tensor.
+    pub fn read(&self, start: usize, out: &mut [f32]) {
+        let end = start + out.len();
+        match self {
+            Source::F32(values) => out.copy_from_slice(&values[start..end]),
+            Source::F16(values) => values[start..end].convert_to_f32_slice(out),
+            Source::Bf16(values) => values[start..end].convert_to_f32_slice(out),
+            Source::Bytes(FloatType::F32, bytes) => {
+                for (value, le) in out.iter_mut().zip(bytes[4 * start..4 * end].chunks_exact(4)) {
+                    *value = f32::from_le_bytes([le[0], le[1], le[2], le[3]]);
+                }
+            }
+            Source::Bytes(FloatType::F16, bytes) => {
+                read_halves(&bytes[2 * start..2 * end], out, f16::from_bits, |halves, out| {
+                    halves.convert_to_f32_slice(out)
+                });
+            }
+            Source::Bytes(FloatType::Bf16, bytes) => {
+                read_halves(&bytes[2 * start..2 * end], out, bf16::from_bits, |halves, out| {
+                    halves.convert_to_f32_slice(out)
+                });
+            }
+        }
+    }
+}
+
+/// Widens 16-bit elements through a small aligned buffer: converting slices is many times faster than elements.
+fn read_halves<T: Copy>(bytes: &[u8], out: &mut [f32], of_bits: impl Fn(u16) -> T, widen: impl Fn(&[T], &mut [f32])) {
+    const CHUNK: usize = 64;
+    let mut buffer = [of_bits(0); CHUNK];
+    for (out, bytes) in out.chunks_mut(CHUNK).zip(bytes.chunks(2 * CHUNK)) {
+        for (half, le) in buffer.iter_mut().zip(bytes.chunks_exact(2)) {
+            *half = of_bits(u16::from_le_bytes([le[0], le[1]]));
+        }
+        widen(&buffer[..out.len()], out);
+    }
+}
+
+macro_rules! source_from {
+    ($variant:ident, $type:ty) => {
+        impl<'a> From<&'a [$type]> for Source<'a> {
+            fn from(values: &'a [$type]) -> Self {
+                Source::$variant(values)
+            }
+        }
+        impl<'a> From<&'a Vec<$type>> for Source<'a> {
+            fn from(values: &'a Vec<$type>) -> Self {
+                Source::$variant(values)
+            }
+        }
+    };
+}
+source_from!(F32, f32);
+source_from!(F16, f16);
+source_from!(Bf16, bf16);
+
+/// Borrowed scales: numbers of this process, or little-endian bytes of a mapped file, of any alignment.
+#[derive(Debug, Clone, Copy)]
+pub enum Floats<'a> {
+    F32(&'a [f32]),
+    F16(&'a [f16]),
+    Bytes(FloatType, &'a [u8]),
+}
+
+impl Floats<'_> {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Floats::F32(values) => values.len(),
+            Floats::F16(values) => values.len(),
+            Floats::Bytes(kind, bytes) => bytes.len() / kind.size(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Element `index`.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[inline]
+    pub fn get(&self, index: usize) -> f32 {
+        match self {
+            Floats::F32(values) => values[index],
+            Floats::F16(values) => values[index].to_f32(),
+            Floats::Bytes(FloatType::F32, bytes) => {
+                let le = &bytes[4 * index..4 * index + 4];
+                f32::from_le_bytes([le[0], le[1], le[2], le[3]])
+            }
+            Floats::Bytes(kind, bytes) => {
+                let bits = u16::from_le_bytes([bytes[2 * index], bytes[2 * index + 1]]);
+                match kind {
+                    FloatType::F16 => f16::from_bits(bits).to_f32(),
+                    _ => bf16::from_bits(bits).to_f32(),
+                }
+            }
+        }
+    }
+}
