@@ -1,0 +1,151 @@
+//! The two passes. The inner loop sums [`LANES`] neighbouring bytes at once with the same coefficients, which the compiler
+//! turns into vector instructions; the horizontal pass gets there by transposing blocks of sixteen rows.
+
+use super::{Taps, PRECISION_BITS};
+
+/// Rows that the horizontal pass takes together.
+const ROWS: usize = 16;
+/// Bytes that one call of [`sum`] works on: one pixel column of a block of rows.
+const LANES: usize = ROWS * 3;
+/// Widest row for which a transposed block (a megabyte each 20,000 pixels) is worth its memory.
+const WIDEST: usize = 1 << 18;
+
+fn clip(sum: i32) -> u8 {
+    (sum >> PRECISION_BITS).clamp(0, 255) as u8
+}
+
+/// The weighted sum of `LANES` bytes: tap `i` reads at `i * stride`. Pillow's `int` sums wrap the same way.
+#[inline(always)]
+fn sum(source: &[u8], stride: usize, taps: &[i32]) -> [u8; LANES] {
+    let mut sums = [1i32 << (PRECISION_BITS - 1); LANES];
+    for (i, &tap) in taps.iter().enumerate() {
+        let bytes: &[u8; LANES] = source[i * stride..][..LANES].try_into().unwrap_or(&[0; LANES]);
+        for (sum, &byte) in sums.iter_mut().zip(bytes) {
+            *sum = sum.wrapping_add(i32::from(byte).wrapping_mul(tap));
+        }
+    }
+    sums.map(clip)
+}
+
+/// One weighted sum of bytes that lie `stride` apart.
+fn sum_one(source: &[u8], stride: usize, taps: &[i32]) -> u8 {
+    let mut sum = 1i32 << (PRECISION_BITS - 1);
+    for (&tap, &byte) in taps.iter().zip(source.iter().step_by(stride)) {
+        sum = sum.wrapping_add(i32::from(byte).wrapping_mul(tap));
+    }
+    clip(sum)
+}
+
+/// Resizes the rows from `from` pixels to `to`.
+pub(super) fn horizontal(data: &[u8], from: usize, rows: usize, to: usize, mut taps: Taps) -> Vec<u8> {
+    let mut out = vec![0; to * rows * 3];
+    let blocks = if from <= WIDEST && to <= WIDEST { rows / ROWS } else { 0 };
+    if blocks > 0 {
+        let mut all = Vec::new();
+        let spans: Vec<(usize, usize, usize)> = (0..to)
+            .map(|x| {
+                let (start, fixed) = taps.at(x);
+                let first = all.len();
+                all.extend_from_slice(fixed);
+                (start, first, all.len())
+            })
+            .collect();
+        let block = Block { from, to, spans: &spans, taps: &all };
+        let sources = data.chunks_exact(from * 3 * ROWS);
+        for (source, target) in sources.zip(out.chunks_exact_mut(to * 3 * ROWS)) {
+            block.run(source, target);
+        }
+    }
+    let done = blocks * ROWS;
+    if done < rows {
+        for x in 0..to {
+            let (start, fixed) = taps.at(x);
+            for y in done..rows {
+                for channel in 0..3 {
+                    let source = &data[(y * from + start) * 3 + channel..];
+                    out[(y * to + x) * 3 + channel] = sum_one(source, 3, fixed);
+                }
+            }
+        }
+    }
+    out
+}
+
+/// What every block of rows shares: for each output column the first input column and the range of its coefficients.
+struct Block<'a> {
+    from: usize,
+    to: usize,
+    spans: &'a [(usize, usize, usize)],
+    taps: &'a [i32],
+}
+
+impl Block<'_> {
+    fn run(&self, source: &[u8], target: &mut [u8]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { self.run_avx2(source, target) };
+        }
+        self.run_portable(source, target);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    unsafe fn run_avx2(&self, source: &[u8], target: &mut [u8]) {
+        self.run_portable(source, target);
+    }
+
+    #[inline(always)]
+    fn run_portable(&self, source: &[u8], target: &mut [u8]) {
+        let mut columns = vec![0u8; self.from * LANES];
+        for (y, row) in source.chunks_exact(self.from * 3).enumerate() {
+            for (pixel, column) in row.chunks_exact(3).zip(columns.chunks_exact_mut(LANES)) {
+                column[y * 3..y * 3 + 3].copy_from_slice(pixel);
+            }
+        }
+        for (x, &(start, first, last)) in self.spans.iter().enumerate() {
+            let sums = sum(&columns[start * LANES..], LANES, &self.taps[first..last]);
+            for (y, pixel) in sums.chunks_exact(3).enumerate() {
+                target[(y * self.to + x) * 3..][..3].copy_from_slice(pixel);
+            }
+        }
+    }
+}
+
+/// Resizes the columns of an image `width` pixels wide to `to` rows.
+pub(super) fn vertical(data: &[u8], width: usize, to: usize, mut taps: Taps) -> Vec<u8> {
+    let stride = width * 3;
+    let mut out = vec![0; stride * to];
+    for (y, target) in out.chunks_exact_mut(stride).enumerate() {
+        let (start, fixed) = taps.at(y);
+        row(&data[start * stride..], stride, fixed, target);
+    }
+    out
+}
+
+fn row(source: &[u8], stride: usize, taps: &[i32], target: &mut [u8]) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        return unsafe { row_avx2(source, stride, taps, target) };
+    }
+    row_portable(source, stride, taps, target);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn row_avx2(source: &[u8], stride: usize, taps: &[i32], target: &mut [u8]) {
+    row_portable(source, stride, taps, target);
+}
+
+#[inline(always)]
+fn row_portable(source: &[u8], stride: usize, taps: &[i32], target: &mut [u8]) {
+    let mut x = 0;
+    while x + LANES <= stride {
+        target[x..x + LANES].copy_from_slice(&sum(&source[x..], stride, taps));
+        x += LANES;
+    }
+    for (x, byte) in target.iter_mut().enumerate().skip(x) {
+        *byte = sum_one(&source[x..], stride, taps);
+    }
+}
