@@ -1,6 +1,7 @@
 """Golden values for the quantizers, from bitsandbytes 0.50.2 on a CPU.
 
     python reference/quant.py golden                  # writes ext/captioner/tests/fixtures/quant/
+    python reference/quant.py checkpoint              # writes the two small checkpoints there
     python reference/quant.py large OUT.safetensors   # scale codes of 24 M weights, with one and two threads
 
 The inputs are made from a counter, so the Rust tests make the same ones (tests/quant_support) and the fixtures
@@ -10,7 +11,9 @@ the number of its threads: golden values are of one thread, and `large` shows wh
 
 import hashlib
 import json
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import bitsandbytes.functional as bnb
@@ -125,6 +128,47 @@ def golden():
     save_file(full, FIXTURES / "full.safetensors")
 
 
+def checkpoint():
+    """Two BART models that transformers quantized and saved: NF4 with double quantization, FP4 without."""
+    from transformers import BartConfig, BartForConditionalGeneration, BitsAndBytesConfig
+
+    config = BartConfig(
+        vocab_size=40,
+        d_model=96,
+        max_position_embeddings=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=72,
+        decoder_ffn_dim=72,
+    )
+    model = BartForConditionalGeneration(config).half()
+    listing = {}
+    for n, (name, layer) in enumerate(model.named_modules()):
+        if isinstance(layer, torch.nn.Linear) and name != "lm_head":
+            weight = values(200 + n, layer.weight.numel(), "outliers").reshape(layer.weight.shape)
+            layer.weight.data = weight.half()
+            listing[f"{name}.weight"] = {"seed": 200 + n, "shape": list(weight.shape)}
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        for code, double in [("nf4", True), ("fp4", False)]:
+            four_bit = BitsAndBytesConfig(
+                load_in_4bit=True, bnb_4bit_quant_type=code, bnb_4bit_use_double_quant=double
+            )
+            quantized = BartForConditionalGeneration.from_pretrained(
+                folder, quantization_config=four_bit, dtype=torch.float16
+            )
+            quantized.save_pretrained(f"{folder}/{code}")
+            shutil.copyfile(f"{folder}/{code}/model.safetensors", FIXTURES / f"bart-{code}.safetensors")
+            for name, layer in quantized.named_modules():
+                if f"{name}.weight" in listing:
+                    state = layer.weight.quant_state
+                    scales = None if state.nested else state.absmax
+                    listing[f"{name}.weight"][code] = sha(dequantize(layer.weight.data, state, scales))
+    (FIXTURES / "bart.json").write_text(json.dumps(listing, indent=1) + "\n")
+
+
 def large(path):
     out = {}
     shapes = [(768, 768), (3072, 768), (1024, 4096), (4096, 1024), (2048, 2048), (1536, 3072), (1000, 3333)]
@@ -142,6 +186,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["golden"]:
             golden()
+        case ["checkpoint"]:
+            checkpoint()
         case ["large", path]:
             large(path)
         case _:

@@ -127,6 +127,11 @@ impl Floats<'_> {
         self.len() == 0
     }
 
+    /// All elements.
+    pub fn to_vec(&self) -> Vec<f32> {
+        (0..self.len()).map(|index| self.get(index)).collect()
+    }
+
     /// Element `index`.
     ///
     /// # Panics

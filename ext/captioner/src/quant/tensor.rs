@@ -196,9 +196,8 @@ impl<'a> QuantizedRef<'a> {
     /// # Errors
     /// `UnsupportedModel` if the scale map is not [`dynamic::map`]: an owned tensor does not keep a map of its own.
     pub fn to_owned(&self) -> Result<Quantized> {
-        let all = |floats: &Floats| (0..floats.len()).map(|i| floats.get(i)).collect::<Vec<_>>();
         let scales = match &self.scales {
-            ScalesRef::Plain(scales) => Scales::Plain(all(scales)),
+            ScalesRef::Plain(scales) => Scales::Plain(scales.to_vec()),
             ScalesRef::Double { q, absmax2, offset, map } => {
                 // The first entry's value only matters where a code uses it.
                 let foreign = (0..256).any(|i| map.get(i) != dynamic::map()[i] && (i > 0 || q.contains(&0)));
@@ -207,7 +206,7 @@ impl<'a> QuantizedRef<'a> {
                         "scales over a map other than bitsandbytes' dynamic one".into(),
                     ));
                 }
-                Scales::Double { q: q.to_vec(), absmax2: all(absmax2), offset: *offset }
+                Scales::Double { q: q.to_vec(), absmax2: absmax2.to_vec(), offset: *offset }
             }
         };
         Quantized::new(self.scheme, self.len, self.codes.to_vec(), scales)
