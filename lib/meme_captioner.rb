@@ -1,0 +1,18 @@
+# frozen_string_literal: true
+
+require_relative "meme_captioner/version"
+require_relative "meme_captioner/errors"
+require_relative "meme_captioner/coercion"
+require_relative "meme_captioner/configuration"
+require_relative "meme_captioner/model_info"
+require_relative "meme_captioner/catalogue"
+require_relative "meme_captioner/registry"
+require_relative "meme_captioner/seeds"
+require_relative "meme_captioner/input"
+require_relative "meme_captioner/progress"
+require_relative "meme_captioner/turns"
+require_relative "meme_captioner/generation"
+require_relative "meme_captioner/engine"
+require_relative "meme_captioner/captioner"
+require_relative "meme_captioner/test_captioner"
+require_relative "meme_captioner/api"

@@ -1,0 +1,67 @@
+# frozen_string_literal: true
+
+# Captions images inside the Ruby process.
+#
+#   MemeCaptioner.select("Florence-2-base").extract("meme.jpg") # => "The image shows ..."
+module MemeCaptioner
+  @mutex = Mutex.new
+  @registry = Registry.new
+
+  class << self
+    # Chooses a model. No files are touched.
+    # @param name [String, Symbol] one of the names of {models}
+    # @return [Captioner]
+    # @raise [UnknownModelError] with suggestions
+    def select(name = default_model.name)
+      info = @registry.fetch(name)
+      (info.family == :test ? TestCaptioner : Captioner).new(info)
+    end
+
+    # @return [Array<ModelInfo>] every name that can be selected
+    def models
+      @registry.all
+    end
+
+    # @return [ModelInfo] the first of the seeds
+    def default_model
+      Catalogue::SEEDED.first
+    end
+
+    # Makes a Florence-2 of the application's own selectable: a folder, or a repository at a fixed commit.
+    # @param name [String] letters, digits, dots, dashes and underscores
+    # @param path [String, #to_path, nil] the folder
+    # @param repo [String, nil] owner/name on the hub
+    # @param revision [String, nil] the commit, with repo:
+    # @param quantization [:nf4, nil]
+    # @return [ModelInfo]
+    # @raise [ArgumentError] for wrong arguments, and for a name that another model has
+    def register(name, path: nil, repo: nil, revision: nil, quantization: nil)
+      @registry.register(name, path: path, repo: repo, revision: revision, quantization: quantization)
+    end
+
+    # @return [Hash{String => Integer}] the models in this process's memory, with the bytes of their weights
+    def loaded
+      Engine.loaded
+    end
+
+    # Frees a model's weights as soon as no caption uses them.
+    # @param name [String] the model's name
+    # @return [Boolean] whether it was loaded
+    # @raise [UnknownModelError]
+    def unload(name)
+      Engine.unload(@registry.fetch(name).name)
+    end
+
+    # @return [Configuration] the settings of this process
+    def config
+      @config || @mutex.synchronize { @config ||= Configuration.new }
+    end
+
+    # @yieldparam config [Configuration]
+    # @return [Configuration]
+    def configure
+      yield config
+      config
+    end
+  end
+end

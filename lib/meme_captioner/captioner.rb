@@ -1,0 +1,137 @@
+# frozen_string_literal: true
+
+require "forwardable"
+
+module MemeCaptioner
+  # A model by its name, as {MemeCaptioner.select} returns it. Making one costs nothing: files are fetched and weights loaded
+  # when they are needed. It may be shared between threads.
+  class Captioner
+    extend Forwardable
+
+    # @return [ModelInfo]
+    attr_reader :info
+
+    # @!attribute [r] name
+    #   @return [String] the name that it was selected by
+    # @!attribute [r] model_id
+    #   @return [String, nil] the repository on the hub, nil for a folder
+    # @!attribute [r] revision
+    #   @return [String, nil] the application's label of the version
+    # @!attribute [r] hub_revision
+    #   @return [String, nil] the commit that is fetched, nil for a folder
+    # @!attribute [r] quantization
+    #   @return [Symbol, nil] :nf4, :int8 or nil for the checkpoint's own precision
+    def_delegators :@info, :name, :model_id, :revision, :hub_revision, :quantization
+
+    # @api private
+    def initialize(info)
+      @info = info
+      @directory = nil
+    end
+
+    # @return [Boolean] whether the model's files are on this machine; asks no network
+    def downloaded?
+      return false unless info.supported?
+
+      info.local? ? File.file?(File.join(info.path, "config.json")) : !Engine.cached(info).nil?
+    end
+
+    # Fetches what is missing and checks the files. Several processes at once fetch each file once.
+    # @yieldparam progress [Progress]
+    # @return [self]
+    # @raise [ModelUnavailableError, CorruptModelError, DownloadError, UnsupportedModelError]
+    def download(&)
+      require_support
+      @directory = info.local? ? folder : Engine.fetch(info, &)
+      Engine.check(@directory)
+      self
+    end
+
+    # Loads the weights into this process, for instance before it forks; downloads them first if needed.
+    # @return [self]
+    def load
+      model
+      self
+    end
+
+    # Captions one image.
+    # @param image [String, #to_path, #read, #open] a path, an IO or upload, an ActiveStorage blob or attachment; never a URL
+    # @param task [String] <CAPTION>, <DETAILED_CAPTION>, <MORE_DETAILED_CAPTION> or <OCR>
+    # @param num_beams [Integer, nil] nil for the checkpoint's own setting
+    # @param max_new_tokens [Integer, nil] nil for as many as the model allows, 1024 at most
+    # @return [String]
+    # @raise [ImageError] if the image cannot be read or is too large
+    # @raise [Errno::ENOENT] if there is no such file
+    # @raise [ArgumentError, TypeError] for wrong arguments
+    def extract(image, task: Generation::DEFAULT_TASK, num_beams: nil, max_new_tokens: nil)
+      generation = Generation.new(task: task, num_beams: num_beams, max_new_tokens: max_new_tokens)
+      caption(Input.new(image), generation)
+    end
+
+    # Captions many images. An image that fails yields its error and the batch goes on: a missing file, or an argument that is
+    # no image, as an {UnreadableImageError} whose cause is the original error. A model that cannot be loaded raises.
+    # @param images [#each]
+    # @yieldparam image [Object] as it was given
+    # @yieldparam result [String, MemeCaptioner::Error]
+    # @return [self, Enumerator] an Enumerator without a block
+    def extract_all(images, task: Generation::DEFAULT_TASK, num_beams: nil, max_new_tokens: nil)
+      generation = Generation.new(task: task, num_beams: num_beams, max_new_tokens: max_new_tokens)
+      raise TypeError, "extract_all takes a list of images, got #{images.class}" unless images.respond_to?(:each)
+
+      unless block_given?
+        return enum_for(:extract_all, images, task: task, num_beams: num_beams, max_new_tokens: max_new_tokens) do
+          images.size if images.respond_to?(:size)
+        end
+      end
+
+      load
+      images.each { |image| yield image, attempt(image, generation) }
+      self
+    end
+
+    # @return [String]
+    def inspect
+      "#<#{self.class} #{name}>"
+    end
+
+    private
+
+    def caption(input, generation)
+      Engine.caption(model, input, generation)
+    end
+
+    # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
+    def model
+      require_support
+      @directory ||= info.local? ? folder : Engine.cached(info) || Engine.fetch(info)
+      Engine.load(info, @directory)
+    end
+
+    def attempt(image, generation)
+      caption(Input.new(image), generation)
+    rescue Error => e
+      e
+    rescue ArgumentError, TypeError, IOError, SystemCallError => e
+      unreadable(e)
+    end
+
+    def unreadable(reason)
+      raise UnreadableImageError, reason.message, cause: reason
+    rescue UnreadableImageError => e
+      e
+    end
+
+    def folder
+      return info.path if File.directory?(info.path)
+
+      raise ModelUnavailableError, "#{name}: there is no folder #{info.path}; put the model's files there"
+    end
+
+    def require_support
+      return if info.supported?
+
+      able = MemeCaptioner.models.select(&:supported?).map(&:name)
+      raise UnsupportedModelError, "#{name} is not available in meme_captioner #{VERSION}; available are #{able.join(", ")}"
+    end
+  end
+end

@@ -1,0 +1,69 @@
+# frozen_string_literal: true
+
+require "optparse"
+require "meme_captioner"
+require_relative "cli/progress_line"
+require_relative "cli/caption_command"
+require_relative "cli/download_command"
+require_relative "cli/models_command"
+
+module MemeCaptioner
+  # The command line. Results go to standard output, everything else to standard error, one line per problem.
+  #
+  # Exit codes: 0 everything done, 1 an image or the model failed, 2 wrong usage, 130 interrupted.
+  # @api private
+  class CLI
+    COMMANDS = { "caption" => CaptionCommand, "download" => DownloadCommand, "models" => ModelsCommand }.freeze
+
+    USAGE = <<~TEXT
+      Usage: meme_captioner caption IMAGE... [--model NAME] [--task TASK] [--json]
+             meme_captioner download NAME
+             meme_captioner models [--json]
+             meme_captioner version
+    TEXT
+
+    # @return [Integer] the exit code
+    def self.start(argv, out: $stdout, err: $stderr)
+      new(out, err).run(argv.dup)
+    end
+
+    def initialize(out, err)
+      @out = out
+      @err = err
+    end
+
+    def run(argv)
+      dispatch(argv)
+    rescue OptionParser::ParseError => e
+      complain("#{e.message} (see meme_captioner --help)", 2)
+    rescue Interrupt
+      complain("interrupted", 130)
+    rescue Errno::EPIPE
+      1
+    rescue Error, ArgumentError, SystemCallError, LoadError => e
+      complain(e.message, 1)
+    end
+
+    private
+
+    def dispatch(argv)
+      case name = argv.shift
+      when *COMMANDS.keys then COMMANDS.fetch(name).new(@out, @err).run(argv)
+      when "version", "--version", "-v" then say("meme_captioner #{VERSION}")
+      when "help", "--help", "-h" then say(USAGE)
+      when nil then @err.puts(USAGE) || 2
+      else raise OptionParser::InvalidArgument, name
+      end
+    end
+
+    def say(text)
+      @out.puts(text)
+      0
+    end
+
+    def complain(message, code)
+      @err.puts("meme_captioner: #{message.gsub(/\s*\n\s*/, " ")}")
+      code
+    end
+  end
+end

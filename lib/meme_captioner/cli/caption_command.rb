@@ -1,0 +1,68 @@
+# frozen_string_literal: true
+
+require "json"
+
+module MemeCaptioner
+  class CLI
+    # `meme_captioner caption IMAGE...`: one image prints its caption, several print "IMAGE<tab>CAPTION" each, --json prints one
+    # object per line.
+    class CaptionCommand
+      def initialize(out, err)
+        @out = out
+        @err = err
+      end
+
+      def run(argv)
+        options = parse(argv)
+        raise OptionParser::MissingArgument, "IMAGE" if argv.empty?
+
+        captioner = select(options.delete(:model))
+        @json = options.delete(:json)
+        @several = argv.size > 1
+        DownloadCommand.download(captioner, @err) unless captioner.downloaded?
+        failures = captioner.extract_all(argv, **options).count { |image, result| !report(image, result) }
+        failures.zero? ? 0 : 1
+      end
+
+      private
+
+      def parse(argv)
+        options = { model: MemeCaptioner.default_model.name }
+        OptionParser.new("Usage: meme_captioner caption IMAGE... [options]") do |parser|
+          parser.on("--model NAME", "a name of `meme_captioner models`, or a model's folder") { |v| options[:model] = v }
+          parser.on("--task TASK", Generation::TASKS.join(", ")) { |v| options[:task] = v }
+          parser.on("--json", "one JSON object per image") { options[:json] = true }
+        end.parse!(argv)
+        options
+      end
+
+      # A folder is captioned with under its own name.
+      def select(model)
+        return MemeCaptioner.select(model) unless model.include?(File::SEPARATOR) && File.directory?(model)
+
+        name = "folder-#{File.basename(File.expand_path(model)).gsub(/[^A-Za-z0-9._-]/, "-")}"
+        MemeCaptioner.select(MemeCaptioner.register(name, path: model).name)
+      end
+
+      # @return [Boolean] whether there is a caption
+      def report(image, result)
+        captioned = result.is_a?(String)
+        if @json
+          @out.puts(JSON.generate(facts(image, result)))
+        elsif captioned
+          @out.puts(@several ? "#{image}\t#{result}" : result)
+        else
+          @err.puts("meme_captioner: #{image}: #{result.message.gsub(/\s*\n\s*/, " ")}")
+        end
+        @out.flush
+        captioned
+      end
+
+      def facts(image, result)
+        return { image: image, caption: result } if result.is_a?(String)
+
+        { image: image, error: result.class.name.delete_prefix("MemeCaptioner::"), message: result.message }
+      end
+    end
+  end
+end

@@ -1,0 +1,81 @@
+# frozen_string_literal: true
+
+MemeCaptioner.autoload :Native, File.expand_path("native", __dir__)
+
+module MemeCaptioner
+  # The only caller of the compiled library: turns metadata and settings into its positional arguments.
+  # @api private
+  module Engine
+    @turns = Turns.new { MemeCaptioner.config.max_concurrent }
+    @threads = nil
+
+    class << self
+      # @return [Boolean] whether the compiled library is in this process already
+      def started?
+        MemeCaptioner.autoload?(:Native).nil?
+      end
+
+      # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it
+      def load(info, directory)
+        native.load(info.name, directory, load_options(info))
+      rescue Errno::ENOENT => e
+        raise ModelUnavailableError, "#{info.name}: a model file is missing (#{e.message}); complete the folder #{directory}"
+      end
+
+      # @return [String]
+      def caption(model, input, generation)
+        options = [generation.task, generation.num_beams, generation.max_new_tokens, MemeCaptioner.config.max_pixels]
+        input.open do |kind, image|
+          @turns.take { model.public_send(:"caption_#{kind}", image, *options) }
+        end
+      end
+
+      # @return [String] the folder with the model's files, fetched where they are not there
+      def fetch(info)
+        MemeCaptioner.config.logger.info("meme_captioner: fetching #{info.model_id} at #{info.hub_revision}")
+        native.fetch(info.model_id, info.hub_revision, info.files, hub_options) do |file, done, total, phase|
+          yield Progress.new(file, done, total, phase) if block_given?
+        end
+      end
+
+      # @return [String, nil] the folder with the model's files, nil where they are not all there
+      def cached(info)
+        native.cached(info.model_id, info.hub_revision, info.files, hub_options)
+      end
+
+      # @raise [CorruptModelError, UnsupportedModelError]
+      def check(directory)
+        native.check(directory)
+      end
+
+      # @return [Hash{String => Integer}] bytes of weights by name
+      def loaded
+        started? ? native.loaded.to_h : {}
+      end
+
+      # @return [Boolean] whether the model was loaded
+      def unload(name)
+        started? && native.unload(name)
+      end
+
+      private
+
+      def native
+        threads = MemeCaptioner.config.threads
+        Native.threads = @threads = threads if threads != @threads
+        Native
+      end
+
+      def load_options(info)
+        config = MemeCaptioner.config
+        { map_weights: config.map_weights, threads: config.threads, quantization: info.quantization&.to_s,
+          cache_dir: config.cache_dir, memory_limit: config.memory_limit }
+      end
+
+      def hub_options
+        config = MemeCaptioner.config
+        { endpoint: nil, token: nil, cache_dir: config.cache_dir, offline: config.offline }
+      end
+    end
+  end
+end

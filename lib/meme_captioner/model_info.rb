@@ -1,0 +1,47 @@
+# frozen_string_literal: true
+
+module MemeCaptioner
+  # What is known about a model without touching its files. Instances are frozen.
+  #
+  # - name: what {MemeCaptioner.select} takes
+  # - family: :florence2, :smolvlm, :moondream or :test
+  # - model_id: the repository on the hub, nil for a folder
+  # - revision: the application's label of the version
+  # - hub_revision: the commit that is fetched, nil for a folder
+  # - quantization: nil for the checkpoint's own precision, :nf4 or :int8
+  # - path: the folder of a bundled or registered model, nil for one from the hub
+  # - files: what a download fetches, as [name, required, bytes or nil, sha256 or nil]
+  # - resource: the page that describes the model
+  # - summary: one or two sentences for people
+  ModelInfo = Struct.new(:name, :family, :model_id, :revision, :hub_revision, :quantization, :path, :files, :resource,
+                         :summary, keyword_init: true) do
+    def initialize(**facts)
+      super
+      each(&:freeze)
+      freeze
+    end
+
+    # @return [Boolean] whether this version can caption with the model
+    def supported?
+      self.class::BUILT.fetch(family, []).include?(quantization)
+    end
+
+    # @return [String] the summary, and that the model is not available yet where that is so
+    def description
+      supported? ? summary : "#{summary} Not available in this version of meme_captioner."
+    end
+
+    # @return [Boolean] whether the files lie in a folder instead of coming from the hub
+    def local?
+      !path.nil?
+    end
+
+    # @return [String]
+    def inspect
+      "#<MemeCaptioner::ModelInfo #{name}>"
+    end
+  end
+
+  # The families and quantizations that this version can run.
+  ModelInfo::BUILT = { florence2: [nil], test: [nil] }.freeze
+end

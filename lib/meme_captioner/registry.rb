@@ -1,0 +1,81 @@
+# frozen_string_literal: true
+
+module MemeCaptioner
+  # The models that can be selected: those of the {Catalogue} and those that the application registered.
+  # @api private
+  class Registry
+    NAME = /\A[A-Za-z0-9][A-Za-z0-9._-]*\z/
+    QUANTIZATIONS = [nil, :nf4].freeze
+
+    def initialize(models = Catalogue.all)
+      @models = models.to_h { |info| [info.name, info] }.freeze
+      @mutex = Mutex.new
+    end
+
+    # @return [Array<ModelInfo>] in the order of the catalogue, then of registration
+    def all
+      @models.values.freeze
+    end
+
+    # @return [ModelInfo]
+    # @raise [UnknownModelError] with suggestions
+    def fetch(name)
+      @models.fetch(name.to_s) { raise UnknownModelError, unknown(name.to_s) }
+    end
+
+    # Adds a Florence-2 of the application's own. The same registration again changes nothing.
+    # @see MemeCaptioner.register
+    # @return [ModelInfo]
+    def register(name, path: nil, repo: nil, revision: nil, quantization: nil)
+      info = ModelInfo.new(name: checked_name(name), family: :florence2,
+                           quantization: checked_quantization(quantization), **origin(path, repo, revision))
+      @mutex.synchronize do
+        known = @models[info.name]
+        raise ArgumentError, "a model named #{info.name} exists already; choose another name" if known && known != info
+
+        @models = { **@models, info.name => info }.freeze
+      end
+      info
+    end
+
+    private
+
+    def origin(path, repo, revision)
+      raise ArgumentError, "give either path: (a folder) or repo: (a hub repository)" if path.nil? == repo.nil?
+      return folder(path, revision) if path
+
+      raise ArgumentError, "repo: must look like owner/name, got #{repo.inspect}" unless repo.to_s.match?(%r{\A[\w.-]+/[\w.-]+\z})
+      raise ArgumentError, "repo: needs revision: (the commit to fetch)" if revision.to_s.empty?
+
+      { model_id: repo.to_s, revision: revision.to_s, hub_revision: revision.to_s, files: Catalogue.florence2_files,
+        resource: "https://huggingface.co/#{repo}", summary: "#{repo} at #{revision}, registered by the application." }
+    end
+
+    def folder(path, revision)
+      raise ArgumentError, "revision: belongs to repo:, not to path:" if revision
+
+      expanded = Coercion.call(:path, path, "path:")
+      { path: expanded, summary: "The folder #{expanded}, registered by the application." }
+    end
+
+    def checked_name(name)
+      text = name.to_s
+      return text if text.match?(NAME)
+
+      raise ArgumentError, "a model's name has only letters, digits, dots, dashes and underscores, got #{name.inspect}"
+    end
+
+    def checked_quantization(quantization)
+      value = quantization.respond_to?(:to_sym) ? quantization.to_sym : quantization
+      return value if QUANTIZATIONS.include?(value)
+
+      raise ArgumentError, "quantization: must be :nf4 or nil, got #{quantization.inspect}"
+    end
+
+    def unknown(name)
+      similar = defined?(DidYouMean::SpellChecker) ? DidYouMean::SpellChecker.new(dictionary: @models.keys).correct(name) : []
+      hint = similar.empty? ? "known are #{@models.keys.join(", ")}" : "did you mean #{similar.join(" or ")}?"
+      "there is no model named #{name.inspect}; #{hint}"
+    end
+  end
+end

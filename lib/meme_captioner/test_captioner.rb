@@ -1,0 +1,28 @@
+# frozen_string_literal: true
+
+module MemeCaptioner
+  # The model "test": answers at once with the file's name, without weights and without the compiled library. The file itself
+  # is not read.
+  class TestCaptioner < Captioner
+    # @return [true]
+    def downloaded?
+      true
+    end
+
+    # @return [self]
+    def download
+      self
+    end
+
+    # @return [self]
+    def load
+      self
+    end
+
+    private
+
+    def caption(input, _generation)
+      "Test description for #{input.stem}"
+    end
+  end
+end

@@ -1,0 +1,59 @@
+# frozen_string_literal: true
+
+module MemeCaptioner
+  # Lets a limited number of threads work at the same time: first come, first served, and waiting can be interrupted. A child
+  # process starts with every turn free.
+  # @api private
+  class Turns
+    # @yieldreturn [Integer] the limit; asked whenever a turn may have become free
+    def initialize(&limit)
+      @limit = limit
+      @mutex = Mutex.new
+      clear
+    end
+
+    # Waits for a turn and keeps it for the duration of the block.
+    def take
+      ticket = Thread::Queue.new
+      begin
+        enter(ticket)
+        ticket.pop
+        yield
+      ensure
+        Thread.handle_interrupt(Object => :never) { leave(ticket) }
+      end
+    end
+
+    private
+
+    def clear
+      @pid = Process.pid
+      @waiting = []
+      @working = []
+    end
+
+    def enter(ticket)
+      @mutex.synchronize do
+        clear unless @pid == Process.pid
+        @waiting << ticket
+        admit
+      end
+    end
+
+    # Right for a ticket that is working, still waiting, or never came in.
+    def leave(ticket)
+      @mutex.synchronize do
+        @waiting.delete_if { |other| other.equal?(ticket) }
+        @working.delete_if { |other| other.equal?(ticket) }
+        admit
+      end
+    end
+
+    def admit
+      while @working.size < @limit.call && (ticket = @waiting.shift)
+        @working << ticket
+        ticket << true
+      end
+    end
+  end
+end

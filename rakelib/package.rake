@@ -1,0 +1,24 @@
+# frozen_string_literal: true
+
+require "tmpdir"
+
+namespace :package do
+  desc "Pack the gem into pkg/"
+  task :build do
+    mkdir_p "pkg"
+    sh "gem", "build", "--output", "pkg/meme_captioner.gem", "meme_captioner.gemspec"
+  end
+
+  desc "Install the packed gem through RubyGems into an empty GEM_HOME and caption an image from another folder"
+  task smoke: :build do
+    packed = File.expand_path("pkg/meme_captioner.gem")
+    # RubyGems gives cargo a fresh target folder; what cargo compiled here before is reused from the build folder.
+    reuse = { "CARGO_BUILD_BUILD_DIR" => File.expand_path("target") }
+    Dir.mktmpdir do |home|
+      env = { "GEM_HOME" => home, "GEM_PATH" => home, "RUBYOPT" => nil, "RUBYLIB" => nil }
+      sh env.merge(reuse), "gem", "install", "--local", "--no-document", packed
+      sh env, "#{home}/bin/meme_captioner", "version", chdir: "/"
+      sh env, RbConfig.ruby, "-w", File.expand_path("spec/support/package_smoke.rb"), chdir: "/"
+    end
+  end
+end

@@ -1,0 +1,69 @@
+# frozen_string_literal: true
+
+# Stands in for the compiled library: records what it is asked and answers at once.
+class FakeNative
+  Model = Struct.new(:key, :native) do
+    def caption_path(path, *options)
+      raise Errno::ENOENT, path unless File.exist?(path)
+
+      native.answer(:caption_path, path, *options)
+    end
+
+    def caption_bytes(bytes, *options)
+      native.answer(:caption_bytes, bytes, *options)
+    end
+  end
+
+  attr_reader :calls
+  attr_accessor :answers, :cached_folder
+
+  def initialize(folder)
+    @folder = folder
+    @calls = []
+    @loaded = {}
+    @answers = ->(*) { "a caption" }
+  end
+
+  def load(key, directory, options)
+    @calls << [:load, key, directory, options]
+    @loaded[key] ||= Model.new(key, self)
+  end
+
+  def answer(*call)
+    @calls << call
+    @answers.call(*call)
+  end
+
+  def fetch(*call)
+    @calls << [:fetch, *call]
+    yield "config.json", 5, 10, "downloading"
+    @folder
+  end
+
+  def cached(*call)
+    @calls << [:cached, *call]
+    cached_folder
+  end
+
+  def check(directory)
+    @calls << [:check, directory]
+    nil
+  end
+
+  def loaded
+    @loaded.keys.map { |key| [key, 100] }
+  end
+
+  def unload(key)
+    !@loaded.delete(key).nil?
+  end
+
+  # Installs a fake for one example.
+  module Helper
+    def native
+      @native ||= FakeNative.new(Dir.pwd).tap do |fake|
+        allow(MemeCaptioner::Engine).to receive_messages(native: fake, started?: true)
+      end
+    end
+  end
+end

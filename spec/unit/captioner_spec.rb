@@ -1,0 +1,166 @@
+# frozen_string_literal: true
+
+RSpec.describe MemeCaptioner::Captioner do
+  include FakeNative::Helper
+
+  subject(:captioner) { MemeCaptioner.select("Florence-2-base") }
+
+  around { |example| Dir.mktmpdir { |folder| Dir.chdir(folder) { example.run } } }
+
+  before { native }
+
+  let(:names) { native.calls.map(&:first) }
+
+  it "tells what it is without touching anything" do
+    expect(captioner).to have_attributes(
+      name: "Florence-2-base", model_id: "microsoft/Florence-2-base", revision: "2024-08-26", quantization: nil,
+      hub_revision: "5ca5edf5bd017b9919c05d08aebef5e4c7ac3bac", inspect: "#<MemeCaptioner::Captioner Florence-2-base>"
+    )
+    expect(names).to be_empty
+  end
+
+  it "captions with the checkpoint's settings unless told otherwise" do
+    path = png_file(".")
+    expect(captioner.extract(path)).to eq "a caption"
+    captioner.extract(path, task: "<OCR>", num_beams: 1, max_new_tokens: 64)
+    expect(native.calls.select { |call| call.first == :caption_path }).to eq [
+      [:caption_path, path, "<DETAILED_CAPTION>", nil, nil, 89_478_485], [:caption_path, path, "<OCR>", 1, 64, 89_478_485]
+    ]
+  end
+
+  it "captions bytes" do
+    captioner.extract(StringIO.new("bytes"))
+    expect(native.calls.last.first(2)).to eq [:caption_bytes, "bytes"]
+  end
+
+  it "fetches only what is not there" do
+    captioner.load
+    expect(names).to eq %i[cached fetch load]
+    native.calls.clear
+    native.cached_folder = "/cached"
+    MemeCaptioner.select("Florence-2-base").load
+    expect(native.calls.map { |call| call.first(3) }).to match [
+      [:cached, "microsoft/Florence-2-base", captioner.hub_revision], [:load, "Florence-2-base", "/cached"]
+    ]
+  end
+
+  it "passes the settings on" do
+    MemeCaptioner.configure do |config|
+      config.cache_dir = "/models"
+      config.offline = true
+      config.map_weights = false
+      config.memory_limit = 1 << 30
+    end
+    captioner.load
+    expect(native.calls.first.last).to eq(endpoint: nil, token: nil, cache_dir: "/models", offline: true)
+    expect(native.calls.last.last)
+      .to eq(map_weights: false, threads: nil, quantization: nil, cache_dir: "/models", memory_limit: 1 << 30)
+  end
+
+  it "downloads with progress and checks the files" do
+    seen = []
+    expect(captioner.download { |progress| seen << progress.to_a }).to be captioner
+    expect(seen).to eq [["config.json", 5, 10, "downloading"]]
+    expect(names).to eq %i[fetch check]
+  end
+
+  it "knows whether it is downloaded" do
+    expect(captioner).not_to be_downloaded
+    native.cached_folder = "/cached"
+    expect(captioner).to be_downloaded
+  end
+
+  it "checks arguments before it fetches anything" do
+    expect { captioner.extract("a.png", task: "<NO>") }.to raise_error(ArgumentError)
+    expect { captioner.extract("http://a") }.to raise_error(ArgumentError)
+    expect { captioner.extract(nil) }.to raise_error(TypeError)
+    expect(names).to be_empty
+  end
+
+  it "lets a missing file be Ruby's error" do
+    expect { captioner.extract("missing.png") }.to raise_error(Errno::ENOENT, /missing.png/)
+  end
+
+  it "waits for a turn" do
+    MemeCaptioner.config.max_concurrent = 1
+    working = most = 0
+    native.answers = lambda do |*|
+      most = [most, working += 1].max
+      sleep 0.002
+      working -= 1
+      "a caption"
+    end
+    Array.new(4) { Thread.new { captioner.extract(StringIO.new("bytes")) } }.each(&:join)
+    expect(most).to eq 1
+  end
+
+  describe "#extract_all" do
+    let(:images) { [png_file(".", "a.png"), "missing.png", nil, "http://a", StringIO.new("bytes")] }
+
+    it "yields a caption or an error for each image" do
+      native.answers = ->(kind, *) { kind == :caption_path ? "a caption" : raise(MemeCaptioner::ImageTooLargeError, "huge") }
+      results = []
+      expect(captioner.extract_all(images) { |image, result| results << [image, result] }).to be captioner
+      expect(results.map(&:first)).to eq images
+      expect(results.map(&:last)).to match [
+        "a caption",
+        an_instance_of(MemeCaptioner::UnreadableImageError).and(have_attributes(cause: an_instance_of(Errno::ENOENT))),
+        an_instance_of(MemeCaptioner::UnreadableImageError).and(have_attributes(cause: an_instance_of(TypeError))),
+        an_instance_of(MemeCaptioner::UnreadableImageError).and(have_attributes(message: /URLs are not fetched/)),
+        an_instance_of(MemeCaptioner::ImageTooLargeError)
+      ]
+    end
+
+    it "is an Enumerator without a block" do
+      all = captioner.extract_all(images, task: "<OCR>")
+      expect(all).to be_an(Enumerator).and have_attributes(size: 5)
+      expect(names).to be_empty
+      expect(all.first).to eq [images.first, "a caption"]
+      expect(native.calls.last).to include("<OCR>")
+    end
+
+    it "raises what concerns the whole batch" do
+      expect { captioner.extract_all(images, task: "<NO>") }.to raise_error(ArgumentError, /unknown task/)
+      expect { captioner.extract_all("a.png") }.to raise_error(TypeError, /takes a list/)
+      expect { MemeCaptioner.select("moondream2").extract_all([]) { nil } }.to raise_error(MemeCaptioner::UnsupportedModelError)
+    end
+  end
+
+  describe "a model in a folder" do
+    subject(:captioner) { MemeCaptioner.select("mine") }
+
+    before { MemeCaptioner.register("mine", path: "model") }
+
+    it "needs no hub" do
+      Dir.mkdir("model")
+      expect(captioner.download.load).to be captioner
+      expect(names).to eq %i[check load]
+      expect(captioner).not_to be_downloaded
+      File.write("model/config.json", "{}")
+      expect(captioner).to be_downloaded
+    end
+
+    it "says which folder is missing" do
+      expect { captioner.load }.to raise_error(MemeCaptioner::ModelUnavailableError, %r{mine: there is no folder .*/model})
+    end
+
+    it "tells a missing model file from a missing image" do
+      Dir.mkdir("model")
+      allow(native).to receive(:load).and_raise(Errno::ENOENT, "model/model.safetensors")
+      expect { captioner.extract("a.png") }.to raise_error(MemeCaptioner::ModelUnavailableError, /model.safetensors/)
+    end
+  end
+
+  describe "a model that is not built yet" do
+    subject(:captioner) { MemeCaptioner.select("SmolVLM-256M-Instruct") }
+
+    it "can be selected, but not used" do
+      expect(captioner).to have_attributes(downloaded?: false, model_id: "HuggingFaceTB/SmolVLM-256M-Instruct")
+      [-> { captioner.load }, -> { captioner.download }, -> { captioner.extract("a.png") }].each do |use|
+        expect(&use).to raise_error(MemeCaptioner::UnsupportedModelError,
+                                    /SmolVLM-256M-Instruct is not available .*; available are Florence-2-base, /)
+      end
+      expect(names).to be_empty
+    end
+  end
+end

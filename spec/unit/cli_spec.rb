@@ -1,0 +1,97 @@
+# frozen_string_literal: true
+
+require "json"
+require "meme_captioner/cli"
+
+RSpec.describe MemeCaptioner::CLI do
+  include FakeNative::Helper
+
+  let(:out) { StringIO.new }
+  let(:err) { StringIO.new }
+
+  def start(*argv)
+    described_class.start(argv, out: out, err: err)
+  end
+
+  it "prints one caption alone and several with their images" do
+    expect(start("caption", "--model", "test", "a.png")).to eq 0
+    expect(start("caption", "b.png", "c.png", "--model", "test")).to eq 0
+    expect(out.string).to eq "Test description for a\nb.png\tTest description for b\nc.png\tTest description for c\n"
+    expect(err.string).to be_empty
+  end
+
+  it "prints JSON and goes on after an image that fails" do
+    expect(start("caption", "--json", "--model", "test", "http://a", "b.png")).to eq 1
+    expect(out.string.lines.map { |line| JSON.parse(line) }).to match [
+      { "image" => "http://a", "error" => "UnreadableImageError", "message" => /URLs are not fetched/ },
+      { "image" => "b.png", "caption" => "Test description for b" }
+    ]
+  end
+
+  it "captions with a model in a folder and says in one line what is wrong with an image" do
+    native
+    Dir.mktmpdir do |folder|
+      FileUtils.touch("#{folder}/config.json")
+      expect(start("caption", "--model", folder, "missing.png")).to eq 1
+      expect(native.calls).to include([:load, "folder-#{File.basename(folder)}", folder, anything])
+    end
+    expect(err.string).to match(/\Ameme_captioner: missing.png: No such file.*missing.png\n\z/)
+  end
+
+  it "downloads with a line for every tenth where no terminal is" do
+    allow(native).to receive(:fetch) do |*, &block|
+      [0, 5, 10, 55, 100].each { |done| block.call("model.safetensors", done << 20, 100 << 20, "downloading") }
+      "/folder"
+    end
+    expect(start("download", "Florence-2-base")).to eq 0
+    expect(out.string).to eq "Florence-2-base is ready\n"
+    expect(err.string.lines.map(&:chomp)).to eq(%w[0% 10% 55% 100%].map do |percent|
+      "model.safetensors: downloading #{percent} of 100.0 MiB"
+    end)
+  end
+
+  it "writes over one line on a terminal" do
+    allow(err).to receive(:tty?).and_return(true)
+    native
+    start("download", "Florence-2-base")
+    expect(err.string).to eq "\r\e[Kconfig.json: downloading 50% of 0.0 MiB\n"
+  end
+
+  it "lists the models" do
+    expect(start("models")).to eq 0
+    expect(out.string.lines.map { |line| line.split.first }).to eq MemeCaptioner.models.map(&:name)
+    out.truncate(0)
+    out.rewind
+    start("models", "--json")
+    expect(JSON.parse(out.string.lines.first)).to include("name" => "Florence-2-base", "supported" => true)
+  end
+
+  it "tells its version and how it is used" do
+    expect([start("version"), start("--help")]).to eq [0, 0]
+    expect(out.string).to start_with("meme_captioner #{MemeCaptioner::VERSION}\nUsage: meme_captioner caption IMAGE...")
+  end
+
+  it "exits with 2 for wrong usage" do
+    [[], ["frob"], ["caption"], ["caption", "--frob", "a"], ["download"], %w[download a b], %w[models a]].each do |argv|
+      expect(start(*argv)).to eq 2
+    end
+    expect(out.string).to be_empty
+  end
+
+  it "exits with 1 and one line for a model that cannot be used" do
+    expect(start("download", "moondream2")).to eq 1
+    expect(start("caption", "--model", "nothing", "a.png")).to eq 1
+    expect(err.string.lines).to match [/moondream2 is not available/, /no model named "nothing"/]
+  end
+
+  it "exits with 130 when interrupted" do
+    allow(MemeCaptioner).to receive(:models).and_raise(Interrupt)
+    expect(start("models")).to eq 130
+  end
+
+  it "runs as a process" do
+    out, err, code = meme_captioner("caption", "--model", "test", "a.png")
+    expect([out, err, code]).to eq ["Test description for a\n", "", 0]
+    expect(meme_captioner("caption", "--model", "nothing", "a.png")).to match ["", /\A[^\n]+\n\z/, 1]
+  end
+end

@@ -1,0 +1,48 @@
+# frozen_string_literal: true
+
+RSpec.describe MemeCaptioner::Configuration do
+  it "has defaults" do
+    expect(described_class.new({}).to_h).to include(
+      threads: nil, max_concurrent: 2, cache_dir: nil, offline: nil, max_pixels: 89_478_485, memory_limit: nil,
+      map_weights: true, logger: have_attributes(level: Logger::WARN)
+    )
+  end
+
+  it "reads every setting from the environment" do
+    env = { "MEME_CAPTIONER_THREADS" => "3", "MEME_CAPTIONER_MAX_CONCURRENT" => "1", "MEME_CAPTIONER_CACHE_DIR" => "/models",
+            "MEME_CAPTIONER_OFFLINE" => "1", "MEME_CAPTIONER_MAX_PIXELS" => "100", "MEME_CAPTIONER_MEMORY_LIMIT" => "1000",
+            "MEME_CAPTIONER_MAP_WEIGHTS" => "no", "MEME_CAPTIONER_LOGGER" => "stdout" }
+    expect(env.keys).to match_array(described_class::SETTINGS.keys.map { |name| "MEME_CAPTIONER_#{name.upcase}" })
+    expect(described_class.new(env).to_h).to include(
+      threads: 3, max_concurrent: 1, cache_dir: "/models", offline: true, max_pixels: 100, memory_limit: 1000, map_weights: false
+    )
+  end
+
+  it "takes an empty variable for none" do
+    expect(described_class.new("MEME_CAPTIONER_THREADS" => "").threads).to be_nil
+  end
+
+  it "names the variable that cannot be used" do
+    expect { described_class.new("MEME_CAPTIONER_THREADS" => "two") }
+      .to raise_error(ArgumentError, 'MEME_CAPTIONER_THREADS must be a positive integer, got "two"')
+  end
+
+  it "prefers an assignment and returns to the variable with nil or reset" do
+    config = described_class.new("MEME_CAPTIONER_THREADS" => "3")
+    config.threads = 4
+    expect(config.threads).to eq 4
+    config.threads = nil
+    expect(config.threads).to eq 3
+    config.threads = "5"
+    expect(config.reset.threads).to eq 3
+  end
+
+  it "names the setting that cannot be assigned" do
+    expect { described_class.new({}).max_pixels = -1 }.to raise_error(ArgumentError, /max_pixels must be a positive integer/)
+  end
+
+  it "is what MemeCaptioner.configure yields" do
+    MemeCaptioner.configure { |config| config.threads = 7 }
+    expect(MemeCaptioner.config.threads).to eq 7
+  end
+end
