@@ -1,0 +1,75 @@
+# frozen_string_literal: true
+
+RSpec.describe "downloading a model" do
+  let(:env) { { "HF_ENDPOINT" => @hub.endpoint, "HF_TOKEN" => nil, "HF_HUB_OFFLINE" => nil, "HF_HUB_CACHE" => nil } }
+
+  around do |example|
+    Dir.mktmpdir do |folder|
+      @cache = folder
+      HubServer.run(Checkpoints.tiny) do |hub|
+        @hub = hub
+        example.run
+      end
+    end
+  end
+
+  # In a process of its own, as a job would: the result, or the error's class and message.
+  def fetch(code = "captioner.download", revision: HubServer::COMMIT, repo: HubServer::REPO, **settings)
+    variables = settings.to_h { |name, value| ["MEME_CAPTIONER_#{name.upcase}", value.to_s] }
+    script = <<~RUBY
+      MemeCaptioner.register("mine", repo: #{repo.inspect}, revision: #{revision.inspect})
+      captioner = MemeCaptioner.select("mine")
+      begin
+        print((#{code}).inspect)
+      rescue MemeCaptioner::Error => e
+        print e.class, ": ", e.message
+      end
+    RUBY
+    out, err, = ruby("-r", "meme_captioner", "-e", script,
+                     env: env.merge("MEME_CAPTIONER_CACHE_DIR" => @cache, **variables))
+    expect(err).to eq ""
+    out
+  end
+
+  def files
+    Dir["#{@cache}/**/snapshots/#{HubServer::COMMIT}/*"].map { |path| File.basename(path) }
+  end
+
+  it "fetches every file once, with progress, and then needs no hub" do
+    expect(fetch("captioner.downloaded?")).to eq "false"
+    seen = fetch("[].tap { |seen| captioner.download { |p| seen << [p.file, p.percent, p.phase] } }")
+    expect(seen).to include("model.safetensors", "100")
+    required = MemeCaptioner::Catalogue.florence2_files.select { |_, needed| needed }.map(&:first)
+    expect(files).to include(*required)
+    expect(@hub.gets).to include(required.to_h { |name| [name, 1] })
+
+    gets = @hub.gets.values.sum
+    expect(fetch("captioner.download.downloaded?", offline: true)).to eq "true"
+    expect(fetch("captioner.extract(#{png_file(@cache).inspect}).class")).to eq "String"
+    expect(@hub.gets.values.sum).to eq gets
+  end
+
+  it "says that a revision or a repository is not there" do
+    expect(fetch(revision: "f" * 40)).to start_with("MemeCaptioner::ModelUnavailableError: ").and include(HubServer::REPO)
+    expect(fetch(repo: "me/nothing")).to start_with("MemeCaptioner::ModelUnavailableError: ").and include("me/nothing")
+  end
+
+  it "says that it is offline" do
+    expect(fetch("captioner.load", offline: true)).to start_with("MemeCaptioner::ModelUnavailableError: ")
+    expect(@hub.gets).to be_empty
+  end
+
+  it "gives no file its name that is not what the hub announced" do
+    @hub.damage["model.safetensors"] = ->(bytes) { bytes.tr("\x00", "\x01") }
+    expect(fetch).to start_with("MemeCaptioner::DownloadError: ").and include("model.safetensors")
+    expect(files).not_to include("model.safetensors")
+
+    @hub.damage.clear
+    expect(fetch).to include("Captioner mine")
+  end
+
+  it "fetches each file once for two processes" do
+    expect(Array.new(2) { Thread.new { fetch } }.map(&:value)).to all include("Captioner mine")
+    expect(@hub.gets["model.safetensors"]).to eq 1
+  end
+end

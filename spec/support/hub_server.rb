@@ -1,0 +1,84 @@
+# frozen_string_literal: true
+
+require "digest"
+require "webrick"
+
+# A hub on loopback that serves one repository the way Hugging Face does: HEAD and GET of /owner/name/resolve/commit/file, small
+# files at once with git's hash as ETag, weights behind a redirect with their SHA-256 as X-Linked-Etag, ranges.
+class HubServer
+  COMMIT = "0123456789abcdef0123456789abcdef01234567"
+  REPO = "me/florence"
+
+  # @return [Hash{String => Integer}] how often each file's content was asked for
+  attr_reader :gets
+
+  # @return [Hash{String => Proc}] by file, what to make of its content before it is sent
+  attr_reader :damage
+
+  def self.run(folder)
+    server = new(folder)
+    yield server
+  ensure
+    server&.stop
+  end
+
+  def initialize(folder)
+    @folder = folder
+    @gets = Hash.new(0)
+    @damage = {}
+    @lock = Mutex.new
+    @server = WEBrick::HTTPServer.new(Port: 0, BindAddress: "127.0.0.1", Logger: WEBrick::Log.new(File::NULL), AccessLog: [])
+    @server.mount_proc("/#{REPO}/resolve/") { |request, response| resolve(request, response) }
+    @server.mount_proc("/storage/") { |request, response| content(File.basename(request.path), request, response) }
+    @thread = Thread.new { @server.start }
+  end
+
+  # @return [String] what HF_ENDPOINT takes
+  def endpoint
+    "http://127.0.0.1:#{@server.config[:Port]}"
+  end
+
+  def stop
+    @server.shutdown
+    @thread.join
+  end
+
+  private
+
+  def resolve(request, response)
+    commit, name = request.path.delete_prefix("/#{REPO}/resolve/").split("/", 2)
+    return missing(response, "RevisionNotFound") unless commit == COMMIT
+    return missing(response, "EntryNotFound") unless File.file?("#{@folder}/#{name}")
+
+    response["X-Repo-Commit"] = COMMIT
+    return content(name, request, response) unless name.end_with?(".safetensors")
+
+    bytes = File.binread("#{@folder}/#{name}")
+    response["X-Linked-Etag"] = %("#{Digest::SHA256.hexdigest(bytes)}")
+    response["X-Linked-Size"] = bytes.bytesize.to_s
+    response.set_redirect(WEBrick::HTTPStatus::Found, "#{endpoint}/storage/#{name}")
+  end
+
+  def content(name, request, response)
+    bytes = File.binread("#{@folder}/#{name}")
+    response["ETag"] = %("#{Digest::SHA1.hexdigest("blob #{bytes.bytesize}\0#{bytes}")}")
+    response["Accept-Ranges"] = "bytes"
+    response["Content-Type"] = "application/octet-stream"
+    @lock.synchronize { @gets[name] += 1 } if request.request_method == "GET"
+    bytes = @damage[name].call(bytes) if @damage.key?(name)
+    response.body = ranged(bytes, request["Range"].to_s[/bytes=(\d+)-/, 1], response)
+  end
+
+  def ranged(bytes, from, response)
+    return bytes unless from
+
+    response.status = 206
+    response["Content-Range"] = "bytes #{from}-#{bytes.bytesize - 1}/#{bytes.bytesize}"
+    bytes.byteslice(from.to_i..)
+  end
+
+  def missing(response, code)
+    response.status = 404
+    response["X-Error-Code"] = code
+  end
+end
