@@ -3,6 +3,7 @@
     python reference/quant.py golden                  # writes ext/captioner/tests/fixtures/quant/
     python reference/quant.py checkpoint              # writes the two small checkpoints there
     python reference/quant.py large OUT.safetensors   # scale codes of 24 M weights, with one and two threads
+    python reference/quant.py model FILE OUT.json     # digests for every matrix of a safetensors file
 
 The inputs are made from a counter, so the Rust tests make the same ones (tests/quant_support) and the fixtures
 hold digests of the outputs, with the outputs themselves for a few small cases. PyTorch's mean of 32768 values or more depends on
@@ -20,6 +21,7 @@ import bitsandbytes.functional as bnb
 import numpy as np
 import torch
 from bitsandbytes.backends.default.ops import _dequantize_4bit_compute
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 FIXTURES = Path(__file__).parent.parent / "ext/captioner/tests/fixtures/quant"
@@ -182,12 +184,25 @@ def large(path):
     save_file(out, path)
 
 
+def model(path, out):
+    torch.set_num_threads(1)
+    digests = {}
+    with safe_open(path, "pt") as file:
+        for name in file.keys():
+            matrix = file.get_tensor(name)
+            if matrix.ndim > 1:
+                digests[name] = {part: sha(data) for part, data in quantize(matrix, "nf4", 64, True).items()}
+    Path(out).write_text(json.dumps(digests))
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["golden"]:
             golden()
         case ["checkpoint"]:
             checkpoint()
+        case ["model", path, out]:
+            model(path, out)
         case ["large", path]:
             large(path)
         case _:

@@ -10,7 +10,7 @@ use captioner::quant::{
 };
 use half::f16;
 use quant_support::{fixture, le_bytes, sha256, values, Typed};
-use safetensors::SafeTensors;
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -203,4 +203,35 @@ fn scale_codes_over_a_large_run() {
         assert_eq!(codes, 0);
         assert!(threads != "1" || differing == 0);
     }
+}
+
+/// Every matrix of a checkpoint, by the digests of `reference/quant.py model FILE OUT`.
+#[test]
+#[ignore = "needs QUANT_MODEL, a safetensors file, and QUANT_DIGESTS, what reference/quant.py says of it"]
+fn every_matrix_of_a_checkpoint_equals_bitsandbytes() {
+    let file = std::fs::File::open(std::env::var("QUANT_MODEL").unwrap()).unwrap();
+    // SAFETY: a test's own file, which nobody truncates.
+    let file = unsafe { memmap2::Mmap::map(&file) }.unwrap();
+    let file = SafeTensors::deserialize(&file).unwrap();
+    let digests = std::fs::read(std::env::var("QUANT_DIGESTS").unwrap()).unwrap();
+    let digests: HashMap<String, HashMap<String, String>> = serde_json::from_slice(&digests).unwrap();
+    assert!(!digests.is_empty());
+    let (mut weights, mut stored) = (0, 0);
+    for (name, expected) in &digests {
+        let tensor = file.tensor(name).unwrap();
+        let kind = match tensor.dtype() {
+            Dtype::F32 => FloatType::F32,
+            Dtype::F16 => FloatType::F16,
+            Dtype::BF16 => FloatType::Bf16,
+            other => panic!("{name} is {other:?}"),
+        };
+        let quantized = quantize(Source::Bytes(kind, tensor.data()), Scheme::NF4).unwrap();
+        for (part, bytes) in parts(&quantized) {
+            assert_eq!(sha256(&bytes), expected[part], "{part} of {name}");
+        }
+        weights += quantized.len();
+        stored += Scheme::NF4.bytes(quantized.len());
+    }
+    let bits = 8.0 * stored as f64 / weights as f64;
+    println!("{} matrices, {weights} weights, {stored} bytes, {bits:.4} bits a weight", digests.len());
 }

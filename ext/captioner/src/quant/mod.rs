@@ -15,7 +15,10 @@
 //!
 //! The scheme is QLoRA's (arXiv 2305.14314, sections 3 and 4). The arithmetic follows bitsandbytes 0.50 on a CPU to the
 //! last bit, so that a tensor packed here and one packed there are the same: `functional.py` (tables),
-//! `backends/default/ops.py` (4-bit codes) and `csrc/cpu_ops.cpp` (8-bit scales, decoding).
+//! `backends/default/ops.py` (4-bit codes) and `csrc/cpu_ops.cpp` (8-bit scales, decoding). There are two places where
+//! bitsandbytes does not agree with itself. Its mean of 32768 scales or more depends on PyTorch's threads; here it is that
+//! of one thread. And where a row is not made of whole blocks its AVX-512 decoder takes scales of other blocks; here, as in
+//! its generic decoder, a value's scale is its block's.
 //!
 //! Decoding has one implementation, on the borrowed [`QuantizedRef`], so memory from this process, from a mapped
 //! file and from an imported checkpoint reads alike.
