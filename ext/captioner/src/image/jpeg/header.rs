@@ -1,0 +1,160 @@
+//! Markers and the tables they bring (libjpeg's jdmarker.c).
+
+use super::super::limits::Failure;
+use super::bits::Table;
+
+/// Position of the i-th coefficient of the file within its block.
+pub(super) const NATURAL_ORDER: [u8; 64] = [
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
+];
+
+/// What the caller has to act on.
+pub(super) enum Marker<'a> {
+    Frame { progressive: bool, segment: &'a [u8] },
+    Scan(&'a [u8]),
+    End,
+}
+
+/// The file, a position in it, and the tables as they are at this position.
+pub(super) struct Header<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+    pub(super) quantization: [Option<[u16; 64]>; 4],
+    pub(super) dc: [Option<Table>; 4],
+    pub(super) ac: [Option<Table>; 4],
+    pub(super) restart_interval: usize,
+    /// There is a JFIF segment, so three components are luma and chroma.
+    pub(super) jfif: bool,
+    /// The colour transform of an Adobe segment.
+    pub(super) adobe: Option<u8>,
+}
+
+impl<'a> Header<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Header {
+            bytes,
+            at: 2,
+            quantization: [None; 4],
+            dc: [const { None }; 4],
+            ac: [const { None }; 4],
+            restart_interval: 0,
+            jfif: false,
+            adobe: None,
+        }
+    }
+
+    /// Reads on to the next frame, scan or end.
+    pub(super) fn next(&mut self) -> Result<Marker<'a>, Failure> {
+        loop {
+            match self.marker()? {
+                0xd9 => return Ok(Marker::End),
+                kind @ 0xc0..=0xc2 => {
+                    return Ok(Marker::Frame { progressive: kind == 0xc2, segment: self.segment()? });
+                }
+                0xda => return Ok(Marker::Scan(self.segment()?)),
+                0xc4 => self.huffman()?,
+                0xdb => self.quantization()?,
+                0xdd => {
+                    let &[high, low] = self.segment()? else { return Err(bad("restart interval")) };
+                    self.restart_interval = usize::from(high) << 8 | usize::from(low);
+                }
+                0xe0 => {
+                    let segment = self.segment()?;
+                    self.jfif |= segment.len() >= 12 && segment.starts_with(b"JFIF\0");
+                }
+                0xee => {
+                    let segment = self.segment()?;
+                    if segment.len() >= 12 && segment.starts_with(b"Adobe") {
+                        self.adobe = Some(segment[11]);
+                    }
+                }
+                0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                    return Err(Failure::unreadable("lossless, hierarchical and arithmetic coding are not supported"));
+                }
+                // Without parameters: restarts out of place, and the temporary marker.
+                0x01 | 0xd0..=0xd7 => {}
+                0xd8 => return Err(Failure::unreadable("it has a second beginning")),
+                _ => {
+                    self.segment()?;
+                }
+            }
+        }
+    }
+
+    /// The next marker, past anything that is none.
+    pub(super) fn marker(&mut self) -> Result<u8, Failure> {
+        loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            self.at += rest.iter().position(|&byte| byte == 0xff).ok_or_else(Failure::truncated)?;
+            while self.bytes.get(self.at) == Some(&0xff) {
+                self.at += 1;
+            }
+            let &kind = self.bytes.get(self.at).ok_or_else(Failure::truncated)?;
+            self.at += 1;
+            if kind != 0 {
+                return Ok(kind);
+            }
+        }
+    }
+
+    fn segment(&mut self) -> Result<&'a [u8], Failure> {
+        let length = self.bytes.get(self.at..self.at + 2).ok_or_else(Failure::truncated)?;
+        let length = usize::from(length[0]) << 8 | usize::from(length[1]);
+        if length < 2 {
+            return Err(bad("segment length"));
+        }
+        let segment = self.bytes.get(self.at + 2..self.at + length).ok_or_else(Failure::truncated)?;
+        self.at += length;
+        Ok(segment)
+    }
+
+    fn quantization(&mut self) -> Result<(), Failure> {
+        let mut rest = self.segment()?;
+        while let [kind, values @ ..] = rest {
+            let (wide, index) = (kind >> 4 != 0, usize::from(kind & 15));
+            let size = if wide { 128 } else { 64 };
+            if index > 3 || values.len() < size {
+                return Err(bad("quantization table"));
+            }
+            let mut table = [0; 64];
+            for (i, &position) in NATURAL_ORDER.iter().enumerate() {
+                table[usize::from(position)] =
+                    if wide { u16::from_be_bytes([values[i * 2], values[i * 2 + 1]]) } else { u16::from(values[i]) };
+            }
+            self.quantization[index] = Some(table);
+            rest = &values[size..];
+        }
+        Ok(())
+    }
+
+    fn huffman(&mut self) -> Result<(), Failure> {
+        let mut rest = self.segment()?;
+        while let [kind, values @ ..] = rest {
+            let index = usize::from(kind & 15);
+            let counts = values.get(..16).ok_or_else(|| bad("Huffman table"))?;
+            let count: usize = counts.iter().map(|&count| usize::from(count)).sum();
+            let symbols = values.get(16..16 + count).ok_or_else(|| bad("Huffman table"))?;
+            if index > 3 || kind >> 4 > 1 {
+                return Err(bad("Huffman table"));
+            }
+            let table = Table::new(counts, symbols).ok_or_else(|| bad("Huffman table"))?;
+            if kind >> 4 == 0 {
+                // A DC symbol is a number of bits.
+                if symbols.iter().any(|&symbol| symbol > 15) {
+                    return Err(bad("Huffman table"));
+                }
+                self.dc[index] = Some(table);
+            } else {
+                self.ac[index] = Some(table);
+            }
+            rest = &values[16 + count..];
+        }
+        Ok(())
+    }
+}
+
+fn bad(what: &str) -> Failure {
+    Failure::unreadable(format!("a {what} in it is invalid"))
+}
