@@ -2,7 +2,16 @@
 //!
 //! A caption's way: [`captioner`] → [`image`] → [`models`] (vision tower, projector, encoder) → [`generate`] → text.
 
+pub mod cache;
+pub mod captioner;
 pub mod error;
+pub mod generate;
+pub mod image;
 pub mod kernels;
+pub mod models;
+pub mod nn;
+pub mod quant;
+pub mod runtime;
+pub mod weights;
 
 pub use error::{Error, Result};

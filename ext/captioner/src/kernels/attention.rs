@@ -3,7 +3,6 @@
 
 use gemm::Parallelism;
 use multiversion::multiversion;
-use rayon::prelude::*;
 
 use super::{dot, softmax};
 
@@ -33,7 +32,7 @@ pub fn attend(q: &[f32], k: &[f32], v: &[f32], tokens: usize, heads: Heads, scal
         unsafe {
             product(
                 (tokens, tokens, heads.dim),
-                (scores.as_mut_ptr(), tokens as isize),
+                (scores.as_mut_ptr(), tokens as isize, false),
                 (q.as_ptr().add(at), 1, stride),
                 (k.as_ptr().add(at), stride, 1),
             );
@@ -43,7 +42,7 @@ pub fn attend(q: &[f32], k: &[f32], v: &[f32], tokens: usize, heads: Heads, scal
         unsafe {
             product(
                 (tokens, heads.dim, tokens),
-                (out.as_mut_ptr().add(at), width as isize),
+                (out.as_mut_ptr().add(at), width as isize, false),
                 (scores.as_ptr(), 1, tokens as isize),
                 (v.as_ptr().add(at), 1, stride),
             );
@@ -51,44 +50,42 @@ pub fn attend(q: &[f32], k: &[f32], v: &[f32], tokens: usize, heads: Heads, scal
     }
 }
 
-/// Channel attention (DaViT): within each group, `softmax(qᵀ·k * scale)` over channels weighs the channels of `v`.
-/// `qkv` is `[tokens, 3 * groups * dim]`, `out` is `[tokens, groups * dim]`; `scale` is `tokens^-0.5` in the reference.
-pub fn attend_channels(qkv: &[f32], groups: usize, dim: usize, scale: f32, out: &mut [f32]) {
+/// First half of channel attention (DaViT): adds `qᵀ·k` over these tokens to `scores`, `[groups, dim, dim]`. `qkv` is
+/// `[tokens, 3 * groups * dim]`. Runs on the calling thread.
+pub fn add_channel_scores(qkv: &[f32], groups: usize, dim: usize, scores: &mut [f32]) {
     let width = groups * dim;
     let tokens = qkv.len() / (3 * width);
-    assert_eq!(out.len(), tokens * width);
+    assert!(qkv.len() == tokens * 3 * width && scores.len() == groups * dim * dim);
     let stride = 3 * width as isize;
-    let weights: Vec<Vec<f32>> = (0..groups)
-        .into_par_iter()
-        .map(|group| {
-            let mut scores = vec![0.0; dim * dim];
-            // SAFETY: columns group*dim.. of q and width + group*dim.. of k, `tokens` rows of 3*width floats.
-            unsafe {
-                product(
-                    (dim, dim, tokens),
-                    (scores.as_mut_ptr(), dim as isize),
-                    (qkv.as_ptr().add(group * dim), stride, 1),
-                    (qkv.as_ptr().add(width + group * dim), 1, stride),
-                );
-            }
-            scores.chunks_exact_mut(dim).for_each(|row| softmax(row, scale));
-            scores
-        })
-        .collect();
-    let tile = tokens.div_ceil(rayon::current_num_threads());
-    out.par_chunks_mut(tile * width).zip(qkv.par_chunks(tile * 3 * width)).for_each(|(out, qkv)| {
-        for (group, weights) in weights.iter().enumerate() {
-            // SAFETY: out[t, g*dim + i] = Σ_j weights[i, j] * v[t, g*dim + j]; all inside the chunks.
-            unsafe {
-                product(
-                    (out.len() / width, dim, dim),
-                    (out.as_mut_ptr().add(group * dim), width as isize),
-                    (qkv.as_ptr().add(2 * width + group * dim), 1, stride),
-                    (weights.as_ptr(), dim as isize, 1),
-                );
-            }
+    for (group, scores) in scores.chunks_exact_mut(dim * dim).enumerate() {
+        // SAFETY: columns group*dim.. of q and width + group*dim.. of k in `tokens` rows of 3*width floats.
+        unsafe {
+            product(
+                (dim, dim, tokens),
+                (scores.as_mut_ptr(), dim as isize, true),
+                (qkv.as_ptr().add(group * dim), stride, 1),
+                (qkv.as_ptr().add(width + group * dim), 1, stride),
+            );
         }
-    });
+    }
+}
+
+/// Second half: `out[t, i] = Σ_j weights[i, j] · v[t, j]` within each group; `v` and `out` are `[tokens, groups * dim]`,
+/// `weights` are the scores after the softmax. Runs on the calling thread.
+pub fn mix_channels(weights: &[f32], v: &[f32], groups: usize, dim: usize, out: &mut [f32]) {
+    let width = groups * dim;
+    assert!(v.len() == out.len() && weights.len() == groups * dim * dim);
+    for (group, weights) in weights.chunks_exact(dim * dim).enumerate() {
+        // SAFETY: columns group*dim..(group+1)*dim of rows of `width` floats.
+        unsafe {
+            product(
+                (v.len() / width, dim, dim),
+                (out.as_mut_ptr().add(group * dim), width as isize, false),
+                (v.as_ptr().add(group * dim), 1, width as isize),
+                (weights.as_ptr(), dim as isize, 1),
+            );
+        }
+    }
 }
 
 /// One query row over cached rows: `keys[i]` and `values[i]` are the rows (all heads) of the i-th token attended to.
@@ -117,15 +114,15 @@ fn add_scaled(out: &mut [f32], factor: f32, values: &[f32]) {
     }
 }
 
-/// `out[m, n] = a[m, k] · b[k, n]` on this thread; operands are (pointer, column step, row step), `out` is row-major.
+/// `out[m, n] (+)= a[m, k] · b[k, n]` on this thread; operands are (pointer, column step, row step), `out` is row-major.
 unsafe fn product(
     (m, n, k): (usize, usize, usize),
-    (out, out_row): (*mut f32, isize),
+    (out, out_row, add): (*mut f32, isize, bool),
     (a, a_col, a_row): (*const f32, isize, isize),
     (b, b_col, b_row): (*const f32, isize, isize),
 ) {
     gemm::gemm(
-        m, n, k, out, 1, out_row, false, a, a_col, a_row, b, b_col, b_row, 0.0, 1.0, false, false, false,
+        m, n, k, out, 1, out_row, add, a, a_col, a_row, b, b_col, b_row, 1.0, 1.0, false, false, false,
         Parallelism::None,
     );
 }
@@ -161,8 +158,13 @@ mod tests {
         let (tokens, groups, dim) = (9, 2, 4);
         let width = groups * dim;
         let qkv = values(tokens * 3 * width, 3);
+        let mut weights = vec![0.0; groups * dim * dim];
+        add_channel_scores(&qkv[..4 * 3 * width], groups, dim, &mut weights);
+        add_channel_scores(&qkv[4 * 3 * width..], groups, dim, &mut weights);
+        weights.chunks_exact_mut(dim).for_each(|row| softmax(row, 0.5));
+        let v: Vec<f32> = qkv.chunks_exact(3 * width).flat_map(|row| row[2 * width..].to_vec()).collect();
         let mut out = vec![0.0; tokens * width];
-        attend_channels(&qkv, groups, dim, 0.5, &mut out);
+        mix_channels(&weights, &v, groups, dim, &mut out);
         let at = |t: usize, part: usize, c: usize| f64::from(qkv[t * 3 * width + part * width + c]);
         for g in 0..groups {
             for i in 0..dim {

@@ -41,16 +41,18 @@ pub fn matmul(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, o
     if m <= FEW_ROWS {
         few_rows(x, w, bias, epilogue, out);
     } else {
-        let tile = TILE_ROWS.min(m.div_ceil(rayon::current_num_threads()));
+        let tile = (4 * TILE_ROWS).min(m.div_ceil(rayon::current_num_threads()));
         out.par_chunks_mut(tile * w.rows())
             .zip(x.par_chunks(tile * w.cols()))
-            .for_each(|(out, x)| many_rows(x, w, bias, epilogue, out));
+            .for_each(|(out, x)| matmul_rows(x, w, bias, epilogue, out));
     }
 }
 
-fn many_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
+/// [`matmul`] on the calling thread alone, for layers that split their rows themselves.
+pub fn matmul_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
     let (n, k) = (w.rows(), w.cols());
     let m = x.len() / k;
+    assert!(x.len() == m * k && out.len() == m * n, "matmul: shapes do not fit");
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.resize(PANEL * k, 0.0);
         for first in (0..n).step_by(PANEL) {

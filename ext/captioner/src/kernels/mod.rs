@@ -8,13 +8,13 @@ mod matmul;
 mod matrix;
 mod norm;
 
-pub use attention::{attend, attend_cached, attend_channels, Heads};
+pub use attention::{add_channel_scores, attend, attend_cached, mix_channels, Heads};
 pub use convolution::{depthwise_3x3_residual, Patches};
 pub use elementwise::{add, erf, exp, gelu, softmax};
-pub use matmul::{dot, matmul, Epilogue};
+pub use matmul::{dot, matmul, matmul_rows, Epilogue};
 pub use matrix::{Buffer, Matrix, Storage};
 pub use norm::layer_norm;
 
-/// Rows of activations that one task works on at a time: small enough that a tile's intermediates stay in the cache,
-/// large enough that unpacking a weight panel is paid for.
-pub const TILE_ROWS: usize = 512;
+/// Rows of activations that one task works on at a time: few enough that a tile's intermediates stay in the cache,
+/// enough to pay for unpacking a weight panel. A constant, so that sums over tiles do not depend on the thread count.
+pub const TILE_ROWS: usize = 192;

@@ -1,0 +1,82 @@
+//! One model, ready: image in, text out.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use crate::image::{load_bytes, load_path, Limits};
+use crate::models::florence2::{Florence2, Options, Run, Stage};
+use crate::{Error, Result};
+
+/// A loaded model that captions images. Immutable and shared: captions run side by side, each with its own state.
+pub struct Captioner {
+    model: Florence2,
+}
+
+impl Captioner {
+    /// Loads the checkpoint in `dir`; `map` maps its weights instead of reading them into memory.
+    ///
+    /// # Errors
+    /// `NotFound`, `UnsupportedModel` or `CorruptModel`, with the file at fault.
+    pub fn load(dir: &Path, map: bool) -> Result<Self> {
+        Ok(Self { model: Florence2::load(dir, map)? })
+    }
+
+    /// The network behind it.
+    pub fn model(&self) -> &Florence2 {
+        &self.model
+    }
+
+    /// Bytes that the weights take.
+    pub fn bytes(&self) -> usize {
+        self.model.bytes()
+    }
+}
+
+/// Where an image comes from.
+#[derive(Debug, Clone)]
+pub enum Input {
+    Path(PathBuf),
+    Bytes(Vec<u8>),
+}
+
+/// A caption in the making. It can be stopped between two layers or tokens and goes on where it stopped.
+pub struct Caption {
+    captioner: Arc<Captioner>,
+    input: Input,
+    limits: Limits,
+    options: Options,
+    run: Option<Run>,
+}
+
+impl Caption {
+    /// Nothing is read before [`Caption::advance`].
+    pub fn new(captioner: Arc<Captioner>, input: Input, limits: Limits, options: Options) -> Self {
+        Self { captioner, input, limits, options, run: None }
+    }
+
+    /// Works until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the next call
+    /// goes on. Heavy: to be called within the pool of [`crate::runtime::pool`].
+    pub fn advance(&mut self, stop: &AtomicBool) -> Result<String> {
+        let model = &self.captioner.model;
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            match &mut self.run {
+                None => {
+                    let image = match &self.input {
+                        Input::Path(path) => load_path(path, &self.limits)?,
+                        Input::Bytes(bytes) => load_bytes(bytes, &self.limits)?,
+                    };
+                    self.run = Some(model.start(&image, &self.options)?);
+                }
+                Some(run) => {
+                    if model.step(run)? == Stage::Done {
+                        return model.text(run);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Generation settings and the processors that they stand for (transformers, `generation/logits_process.py`). Processors
+//! work on log-probabilities, in the order of the reference: n-grams, forced BOS, forced EOS.
+
+use serde::{Deserialize, Deserializer};
+
+/// When beam search may stop before the length limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarlyStopping {
+    /// `true`: as soon as there are `num_beams` finished captions.
+    Yes,
+    /// `false`: when the best running beam, at its current length, cannot beat the worst finished one.
+    No,
+    /// `"never"`: when it could not even at the length limit.
+    Never,
+}
+
+impl<'de> Deserialize<'de> for EarlyStopping {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::Bool(true) => Ok(EarlyStopping::Yes),
+            serde_json::Value::Bool(false) => Ok(EarlyStopping::No),
+            serde_json::Value::String(word) if word == "never" => Ok(EarlyStopping::Never),
+            other => Err(serde::de::Error::custom(format!("early_stopping is true, false or \"never\", not {other}"))),
+        }
+    }
+}
+
+/// The settings of one generation, under the names that transformers gives them.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub num_beams: usize,
+    pub early_stopping: EarlyStopping,
+    pub length_penalty: f32,
+    pub no_repeat_ngram_size: usize,
+    pub forced_bos_token_id: Option<u32>,
+    pub forced_eos_token_id: Option<u32>,
+    pub decoder_start_token_id: u32,
+    pub eos_token_id: u32,
+}
+
+/// What is done to the scores of the next token.
+pub struct Processors {
+    settings: Settings,
+    /// Tokens of a whole sequence, the start token included.
+    max_length: usize,
+}
+
+impl Processors {
+    /// Processors for sequences of at most `max_length` tokens.
+    pub fn new(settings: Settings, max_length: usize) -> Self {
+        Self { settings, max_length }
+    }
+
+    /// Changes the log-probabilities of the token after `tokens`.
+    pub fn apply(&self, tokens: &[u32], scores: &mut [f32]) {
+        if let Some(token) = self.forced(tokens.len()) {
+            scores.fill(f32::NEG_INFINITY);
+            scores[token as usize] = 0.0;
+            return;
+        }
+        let n = self.settings.no_repeat_ngram_size;
+        if n > 0 && tokens.len() + 1 >= n {
+            let tail = &tokens[tokens.len() + 1 - n..];
+            for ngram in tokens.windows(n).filter(|ngram| ngram[..n - 1] == *tail) {
+                scores[ngram[n - 1] as usize] = f32::NEG_INFINITY;
+            }
+        }
+    }
+
+    fn forced(&self, length: usize) -> Option<u32> {
+        let eos = self.settings.forced_eos_token_id.filter(|_| length + 1 == self.max_length);
+        eos.or(self.settings.forced_bos_token_id.filter(|_| length == 1))
+    }
+}
+
+/// `log_softmax` in place.
+pub(super) fn log_softmax(logits: &mut [f32]) {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|v| f64::from(crate::kernels::exp(v - max))).sum();
+    let shift = max + sum.ln() as f32;
+    logits.iter_mut().for_each(|v| *v -= shift);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            num_beams: 1,
+            early_stopping: EarlyStopping::No,
+            length_penalty: 1.0,
+            no_repeat_ngram_size: 3,
+            forced_bos_token_id: Some(0),
+            forced_eos_token_id: Some(2),
+            decoder_start_token_id: 2,
+            eos_token_id: 2,
+        }
+    }
+
+    #[test]
+    fn an_ngram_cannot_come_twice() {
+        let processors = Processors::new(settings(), 100);
+        let mut scores = vec![0.0; 8];
+        processors.apply(&[2, 0, 5, 6, 7, 5, 6], &mut scores);
+        assert_eq!(scores.iter().position(|s| s.is_infinite()), Some(7));
+        assert_eq!(scores.iter().filter(|s| s.is_infinite()).count(), 1);
+    }
+
+    #[test]
+    fn the_ends_are_forced() {
+        let processors = Processors::new(settings(), 4);
+        for (tokens, forced) in [(&[2][..], 0), (&[2, 0, 5], 2)] {
+            let mut scores = vec![-1.0; 8];
+            processors.apply(tokens, &mut scores);
+            assert_eq!((scores[forced], scores.iter().filter(|s| s.is_finite()).count()), (0.0, 1));
+        }
+    }
+
+    #[test]
+    fn log_softmax_normalises() {
+        let mut scores = vec![1.0, 2.0, 3.0, -40.0];
+        log_softmax(&mut scores);
+        let sum: f32 = scores.iter().map(|s| s.exp()).sum();
+        assert!((sum - 1.0).abs() < 1e-6);
+    }
+}

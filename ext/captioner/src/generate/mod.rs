@@ -1,0 +1,7 @@
+//! From logits to token ids: beam search as transformers does it (`generation/utils.py`), greedy as one beam.
+
+mod beam;
+mod logits;
+
+pub use beam::{Search, Step};
+pub use logits::{Processors, Settings, EarlyStopping};

@@ -1,0 +1,186 @@
+//! BART, the language model: a bidirectional encoder over image and prompt, and a decoder that writes.
+//!
+//! - BART, arXiv 1910.13461
+//! - transformers, `models/bart/modeling_bart.py`: post-norm, learned positions with an offset of two
+
+use candle_core::Tensor;
+
+use super::config::TextConfig;
+use crate::kernels::Matrix;
+use crate::nn::{CachedAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention};
+use crate::weights::{Scope, TOKEN_EMBEDDINGS};
+use crate::Result;
+
+/// Positions start at row 2 of the table, a legacy of fairseq's padding index.
+const POSITION_OFFSET: usize = 2;
+
+/// The token table, shared by the encoder, the decoder and the output layer.
+pub fn token_table(config: &TextConfig, root: &Scope) -> Result<Matrix> {
+    let name = TOKEN_EMBEDDINGS.into_iter().find(|name| root.contains(name)).unwrap_or(TOKEN_EMBEDDINGS[0]);
+    root.matrix(name, config.vocab_size, config.d_model)
+}
+
+/// Token rows, scaled if the configuration says so.
+pub fn token_embedding(config: &TextConfig, table: &Matrix) -> Embedding {
+    let scale = if config.scale_embedding { (config.d_model as f32).sqrt() } else { 1.0 };
+    Embedding::new(table.clone(), scale)
+}
+
+fn positions(config: &TextConfig, scope: &Scope) -> Result<Embedding> {
+    let rows = config.max_position_embeddings + POSITION_OFFSET;
+    Ok(Embedding::new(scope.pp("embed_positions").matrix("weight", rows, config.d_model)?, 1.0))
+}
+
+fn mlp(config: &TextConfig, hidden: usize, scope: &Scope) -> Result<Mlp> {
+    let fc1 = Linear::load(config.d_model, hidden, true, scope.pp("fc1"))?;
+    let fc2 = Linear::load(hidden, config.d_model, true, scope.pp("fc2"))?;
+    Ok(Mlp::new(fc1, fc2, config.activation_function))
+}
+
+/// The encoder.
+pub struct Encoder {
+    positions: Embedding,
+    norm: LayerNorm,
+    layers: Vec<EncoderLayer>,
+}
+
+struct EncoderLayer {
+    attention: SelfAttention,
+    attention_norm: LayerNorm,
+    mlp: Mlp,
+    norm: LayerNorm,
+}
+
+impl Encoder {
+    /// Reads the encoder at `scope`.
+    pub fn load(config: &TextConfig, scope: Scope) -> Result<Self> {
+        let d = config.d_model;
+        let layers = (0..config.encoder_layers)
+            .map(|layer| {
+                let scope = scope.pp("layers").pp(layer);
+                Ok(EncoderLayer {
+                    attention: SelfAttention::load(d, config.encoder_attention_heads, scope.pp("self_attn"))?,
+                    attention_norm: LayerNorm::load(d, scope.pp("self_attn_layer_norm"))?,
+                    mlp: mlp(config, config.encoder_ffn_dim, &scope)?,
+                    norm: LayerNorm::load(d, scope.pp("final_layer_norm"))?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        let norm = LayerNorm::load(d, scope.pp("layernorm_embedding"))?;
+        Ok(Self { positions: positions(config, &scope)?, norm, layers })
+    }
+
+    /// Number of layers, each a step for [`Encoder::layer`].
+    pub fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Adds positions to `[tokens, d_model]` and normalises.
+    pub fn embed(&self, x: &Tensor) -> Result<Tensor> {
+        let tokens = x.dims2()?.0;
+        let positions = self.positions.forward(POSITION_OFFSET..POSITION_OFFSET + tokens)?;
+        self.norm.forward(&(x + positions)?)
+    }
+
+    /// One layer, `[tokens, d_model]` to the same shape.
+    pub fn layer(&self, layer: usize, x: &Tensor) -> Result<Tensor> {
+        let layer = &self.layers[layer];
+        let attended = (x + layer.attention.forward(x)?)?;
+        layer.mlp.forward_post_norm(&layer.attention_norm.forward(&attended)?, &layer.norm)
+    }
+}
+
+/// The decoder and the output layer.
+pub struct Decoder {
+    tokens: Embedding,
+    positions: Embedding,
+    norm: LayerNorm,
+    layers: Vec<DecoderLayer>,
+    head: Linear,
+}
+
+struct DecoderLayer {
+    attention: CachedAttention,
+    attention_norm: LayerNorm,
+    cross: CachedAttention,
+    cross_norm: LayerNorm,
+    mlp: Mlp,
+    norm: LayerNorm,
+}
+
+/// What a decoder remembers of one image: keys and values of the encoder's tokens, once for all beams, and those of the
+/// written tokens, a row per beam and step. A beam is a path through those rows, so reordering beams copies no cache.
+#[derive(Default)]
+pub struct DecoderState {
+    cross: Vec<RowCache>,
+    written: Vec<RowCache>,
+    rows: u32,
+    paths: Vec<Vec<u32>>,
+}
+
+impl Decoder {
+    /// Reads the decoder at `root`'s `language_model`; `table` is the token table.
+    pub fn load(config: &TextConfig, table: &Matrix, root: &Scope) -> Result<Self> {
+        let (d, scope) = (config.d_model, root.pp("language_model.model.decoder"));
+        let layers = (0..config.decoder_layers)
+            .map(|layer| {
+                let scope = scope.pp("layers").pp(layer);
+                let heads = config.decoder_attention_heads;
+                Ok(DecoderLayer {
+                    attention: CachedAttention::load(d, heads, scope.pp("self_attn"))?,
+                    attention_norm: LayerNorm::load(d, scope.pp("self_attn_layer_norm"))?,
+                    cross: CachedAttention::load(d, heads, scope.pp("encoder_attn"))?,
+                    cross_norm: LayerNorm::load(d, scope.pp("encoder_attn_layer_norm"))?,
+                    mlp: mlp(config, config.decoder_ffn_dim, &scope)?,
+                    norm: LayerNorm::load(d, scope.pp("final_layer_norm"))?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        let bias = "language_model.final_logits_bias";
+        let bias = if root.contains(bias) { Some(root.tensor(bias, &[1, config.vocab_size])?) } else { None };
+        Ok(Self {
+            tokens: token_embedding(config, table),
+            positions: positions(config, &scope)?,
+            norm: LayerNorm::load(d, scope.pp("layernorm_embedding"))?,
+            layers,
+            head: Linear::new(table.clone(), bias),
+        })
+    }
+
+    /// A state for the encoder's output `[tokens, d_model]`, with one empty beam.
+    pub fn start(&self, encoded: &Tensor) -> Result<DecoderState> {
+        let mut cross = vec![RowCache::default(); self.layers.len()];
+        for (layer, cache) in self.layers.iter().zip(&mut cross) {
+            layer.cross.remember(encoded, cache)?;
+        }
+        Ok(DecoderState { cross, written: vec![RowCache::default(); self.layers.len()], rows: 0, paths: vec![Vec::new()] })
+    }
+
+    /// Appends `tokens[i]` to beam `i` and gives the logits of what may follow, `[beams, vocabulary]`.
+    pub fn step(&self, tokens: &[u32], state: &mut DecoderState) -> Result<Tensor> {
+        let position = state.paths[0].len() + POSITION_OFFSET;
+        for path in &mut state.paths {
+            path.push(state.rows);
+            state.rows += 1;
+        }
+        let x = self.tokens.forward(tokens.iter().map(|&t| t as usize))?;
+        let positions = self.positions.forward(tokens.iter().map(|_| position))?;
+        let mut x = self.norm.forward(&(x + positions)?)?;
+        for (i, layer) in self.layers.iter().enumerate() {
+            layer.attention.remember(&x, &mut state.written[i])?;
+            let attended = layer.attention.forward(&x, &state.written[i], Some(&state.paths))?;
+            x = layer.attention_norm.forward(&(x + attended)?)?;
+            let attended = layer.cross.forward(&x, &state.cross[i], None)?;
+            x = layer.cross_norm.forward(&(x + attended)?)?;
+            x = layer.mlp.forward_post_norm(&x, &layer.norm)?;
+        }
+        self.head.forward(&x)
+    }
+}
+
+impl DecoderState {
+    /// Beam `i` becomes a continuation of what was beam `parents[i]`.
+    pub fn reorder(&mut self, parents: &[usize]) {
+        self.paths = parents.iter().map(|&parent| self.paths[parent].clone()).collect();
+    }
+}

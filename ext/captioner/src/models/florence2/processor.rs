@@ -1,0 +1,189 @@
+//! What surrounds the network: pixels in, prompts in, text out (transformers, `models/florence2/processing_florence2.py`
+//! and `CLIPImageProcessor`).
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use serde::Deserialize;
+use tokenizers::{AddedToken, Tokenizer};
+
+use super::config::read_json;
+use crate::image::{self, Filter, RgbImage};
+use crate::{Error, Result};
+
+/// A task, named as in the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    Caption,
+    DetailedCaption,
+    MoreDetailedCaption,
+    Ocr,
+}
+
+impl Task {
+    /// Every task, in the order in which messages list them.
+    pub const ALL: [Task; 4] = [Task::Caption, Task::DetailedCaption, Task::MoreDetailedCaption, Task::Ocr];
+
+    /// The task's token.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Caption => "<CAPTION>",
+            Task::DetailedCaption => "<DETAILED_CAPTION>",
+            Task::MoreDetailedCaption => "<MORE_DETAILED_CAPTION>",
+            Task::Ocr => "<OCR>",
+        }
+    }
+
+    /// The question that stands for it.
+    fn prompt(self) -> &'static str {
+        match self {
+            Task::Caption => "What does the image describe?",
+            Task::DetailedCaption => "Describe in detail what is shown in the image.",
+            Task::MoreDetailedCaption => "Describe with a paragraph what is shown in the image.",
+            Task::Ocr => "What is the text in the image?",
+        }
+    }
+}
+
+impl std::str::FromStr for Task {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Task::ALL.into_iter().find(|task| task.name() == name).ok_or_else(|| {
+            let known = Task::ALL.map(Task::name).join(", ");
+            Error::InvalidArgument(format!("unknown task {name:?}; one of {known}"))
+        })
+    }
+}
+
+/// `preprocessor_config.json`, or the part of `processor_config.json` that newer versions write instead.
+#[derive(Debug, Clone, Deserialize)]
+struct ImageConfig {
+    size: Size,
+    #[serde(default = "default::resample")]
+    resample: u64,
+    #[serde(default = "default::rescale_factor")]
+    rescale_factor: f64,
+    image_mean: [f32; 3],
+    image_std: [f32; 3],
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Size {
+    height: u32,
+    width: u32,
+}
+
+mod default {
+    pub fn resample() -> u64 {
+        3
+    }
+    pub fn rescale_factor() -> f64 {
+        1.0 / 255.0
+    }
+}
+
+/// Pixels to a tensor, a task to token ids, token ids to text.
+pub struct Processor {
+    image: ImageConfig,
+    filter: Filter,
+    tokenizer: Tokenizer,
+    prompts: [Vec<u32>; 4],
+}
+
+impl Processor {
+    /// Reads `preprocessor_config.json` (or `processor_config.json`) and `tokenizer.json` in `dir`. `vocabulary` is the
+    /// number of rows of the token table.
+    pub fn read(dir: &Path, vocabulary: usize) -> Result<Self> {
+        let (path, image) = image_config(dir)?;
+        let corrupt = |what: String| Error::CorruptModel(format!("{}: {what}", path.display()));
+        let filter = Filter::from_pillow(image.resample).map_err(|error| corrupt(error.to_string()))?;
+        let Size { height, width } = image.size;
+        if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) {
+            return Err(corrupt(format!("a size of {width}x{height} pixels is not plausible")));
+        }
+        let tokenizer = read_tokenizer(dir, vocabulary)?;
+        let prompts = Task::ALL.map(|task| {
+            let encoding = tokenizer.encode(task.prompt(), true);
+            encoding.map(|encoding| encoding.get_ids().to_vec()).unwrap_or_default()
+        });
+        let path = dir.join("tokenizer.json");
+        if prompts.iter().any(|ids| ids.is_empty() || ids.iter().any(|id| *id as usize >= vocabulary)) {
+            return Err(Error::CorruptModel(format!(
+                "{} does not encode the prompts within the model's {vocabulary} tokens",
+                path.display()
+            )));
+        }
+        Ok(Self { image, filter, tokenizer, prompts })
+    }
+
+    /// Height and width of the network's input.
+    pub fn size(&self) -> (usize, usize) {
+        (self.image.size.height as usize, self.image.size.width as usize)
+    }
+
+    /// The image as the network wants it, `[3, height, width]`: squeezed to the input size, scaled, normalised.
+    pub fn pixel_values(&self, image: &RgbImage) -> Vec<f32> {
+        let Size { height, width } = self.image.size;
+        let resized = image::resize(image, width, height, self.filter);
+        image::normalize(&resized, self.image.rescale_factor, self.image.image_mean, self.image.image_std)
+    }
+
+    /// The same values channels-last, `[height * width, 3]`.
+    pub fn pixels(&self, image: &RgbImage) -> Result<Tensor> {
+        let planes = self.pixel_values(image);
+        let pixels = planes.len() / 3;
+        let values = (0..pixels).flat_map(|i| [planes[i], planes[pixels + i], planes[2 * pixels + i]]).collect();
+        Ok(Tensor::from_vec::<_, f32>(values, (pixels, 3), &Device::Cpu)?)
+    }
+
+    /// Token ids of the task's prompt, with `<s>` and `</s>`.
+    pub fn prompt(&self, task: Task) -> &[u32] {
+        &self.prompts[task as usize]
+    }
+
+    /// The caption that generated ids stand for: special tokens of the vocabulary stay, the ends go.
+    pub fn text(&self, ids: &[u32]) -> Result<String> {
+        let text = self.tokenizer.decode(ids, false);
+        let text = text.map_err(|error| Error::Internal(format!("cannot decode {ids:?}: {error}")))?;
+        Ok(text.replace("<s>", "").replace("</s>", "").trim().to_string())
+    }
+}
+
+fn image_config(dir: &Path) -> Result<(std::path::PathBuf, ImageConfig)> {
+    let own = dir.join("preprocessor_config.json");
+    let joint = dir.join("processor_config.json");
+    if own.exists() || !joint.exists() {
+        return Ok((own.clone(), read_json(&own)?));
+    }
+    #[derive(Deserialize)]
+    struct Joint {
+        image_processor: ImageConfig,
+    }
+    Ok((joint.clone(), read_json::<Joint>(&joint)?.image_processor))
+}
+
+/// The tokenizer with the special tokens that the reference's processor appends, in its order, as far as the model's
+/// token table has rows for them.
+fn read_tokenizer(dir: &Path, vocabulary: usize) -> Result<Tokenizer> {
+    let path = dir.join("tokenizer.json");
+    let bytes = std::fs::read(&path).map_err(|error| Error::reading(&path, &error))?;
+    let mut tokenizer = Tokenizer::from_bytes(bytes)
+        .map_err(|error| Error::CorruptModel(format!("{} is not a tokenizer: {error}", path.display())))?;
+    let room = vocabulary.saturating_sub(tokenizer.get_vocab_size(true));
+    let missing: Vec<AddedToken> = appended_tokens()
+        .filter(|token| tokenizer.token_to_id(token).is_none())
+        .take(room)
+        .map(|token| AddedToken::from(token, true))
+        .collect();
+    tokenizer.add_special_tokens(&missing);
+    Ok(tokenizer)
+}
+
+fn appended_tokens() -> impl Iterator<Item = String> {
+    let words = |list: &'static str| list.split(' ').map(str::to_string);
+    words("<od> </od> <ocr> </ocr>").chain((0..1000).map(|i| format!("<loc_{i}>"))).chain(words(
+        "<cap> </cap> <ncap> </ncap> <dcap> </dcap> <grounding> </grounding> <seg> </seg> <sep> <region_cap> \
+         </region_cap> <region_to_desciption> </region_to_desciption> <proposal> </proposal> <poly> </poly> <and>",
+    ))
+}

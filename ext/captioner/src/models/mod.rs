@@ -1,0 +1,3 @@
+//! Model families. Each knows [`crate::nn`], [`crate::generate`] and [`crate::weights`]; nothing below knows a family.
+
+pub mod florence2;

@@ -1,0 +1,73 @@
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+use super::{map_rows, with_values};
+use crate::kernels::{depthwise_3x3_residual, matmul_rows, Epilogue, Matrix, Patches, TILE_ROWS};
+use crate::weights::Scope;
+use crate::Result;
+
+/// `x + depthwise3x3(x)` over a channels-last image.
+pub struct DepthwiseConv {
+    /// `[9, channels]`: tap-major, so that the inner loop runs over channels.
+    kernel: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl DepthwiseConv {
+    /// Reads `weight` `[channels, 1, 3, 3]` and `bias` `[channels]` at `scope`.
+    pub fn load(channels: usize, scope: Scope) -> Result<Self> {
+        let weight = scope.tensor("weight", &[channels, 1, 3, 3])?;
+        let kernel = (0..9 * channels).map(|i| weight[i % channels * 9 + i / channels]).collect();
+        Ok(Self { kernel, bias: scope.vector("bias", channels)? })
+    }
+
+    /// `[height * width, channels]` to the same shape.
+    pub fn forward(&self, x: &Tensor, width: usize) -> Result<Tensor> {
+        map_rows(x, self.bias.len(), |x, out| depthwise_3x3_residual(x, width, &self.kernel, &self.bias, out))
+    }
+}
+
+/// A strided convolution that turns patches into tokens.
+pub struct PatchConv {
+    weight: Matrix,
+    bias: Vec<f32>,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+}
+
+impl PatchConv {
+    /// Reads `weight` `[outputs, inputs, kernel, kernel]` and `bias` `[outputs]` at `scope`.
+    pub fn load(
+        inputs: usize,
+        outputs: usize,
+        (kernel, stride, padding): (usize, usize, usize),
+        scope: Scope,
+    ) -> Result<Self> {
+        let weight = scope.convolution("weight", outputs, inputs, kernel)?;
+        Ok(Self { weight, bias: scope.vector("bias", outputs)?, kernel, stride, padding })
+    }
+
+    /// `[height * width, inputs]` to `[height' * width', outputs]`, and the new height and width.
+    pub fn forward(&self, x: &Tensor, size: (usize, usize)) -> Result<(Tensor, (usize, usize))> {
+        let patches = Patches {
+            channels: x.dims2()?.1,
+            input: size,
+            kernel: self.kernel,
+            stride: self.stride,
+            padding: self.padding,
+        };
+        let (height, width) = patches.output();
+        let outputs = self.bias.len();
+        let mut out = vec![0.0; height * width * outputs];
+        with_values(x, |x| {
+            out.par_chunks_mut(TILE_ROWS * outputs).enumerate().for_each_init(Vec::new, |gathered, (tile, out)| {
+                let rows = out.len() / outputs;
+                gathered.resize(rows * patches.values(), 0.0);
+                patches.gather(x, tile * TILE_ROWS..tile * TILE_ROWS + rows, gathered);
+                matmul_rows(gathered, &self.weight, Some(&self.bias), Epilogue::Store, out);
+            });
+        })?;
+        Ok((Tensor::from_vec(out, (height * width, outputs), &Device::Cpu)?, (height, width)))
+    }
+}

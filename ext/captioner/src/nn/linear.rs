@@ -1,0 +1,41 @@
+use candle_core::Tensor;
+
+use super::map_rows;
+use crate::kernels::{matmul, matmul_rows, Epilogue, Matrix};
+use crate::weights::Scope;
+use crate::Result;
+
+/// `y = x · Wᵀ + b`. How the weight is stored is the weight's own affair.
+pub struct Linear {
+    weight: Matrix,
+    bias: Option<Vec<f32>>,
+}
+
+impl Linear {
+    /// A layer from its parts.
+    pub fn new(weight: Matrix, bias: Option<Vec<f32>>) -> Self {
+        Self { weight, bias }
+    }
+
+    /// Reads `weight` `[outputs, inputs]` and, if asked for, `bias` `[outputs]` at `scope`.
+    pub fn load(inputs: usize, outputs: usize, bias: bool, scope: Scope) -> Result<Self> {
+        let weight = scope.matrix("weight", outputs, inputs)?;
+        let bias = bias.then(|| scope.vector("bias", outputs)).transpose()?;
+        Ok(Self { weight, bias })
+    }
+
+    /// Output features.
+    pub fn outputs(&self) -> usize {
+        self.weight.rows()
+    }
+
+    /// `[rows, inputs]` to `[rows, outputs]`, on all threads of the pool.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        map_rows(x, self.outputs(), |x, out| matmul(x, &self.weight, self.bias.as_deref(), Epilogue::Store, out))
+    }
+
+    /// The same over plain rows, on the calling thread, with an epilogue.
+    pub fn forward_rows(&self, x: &[f32], epilogue: Epilogue, out: &mut [f32]) {
+        matmul_rows(x, &self.weight, self.bias.as_deref(), epilogue, out);
+    }
+}

@@ -1,0 +1,27 @@
+//! From candle tensors to the slices that kernels work on, and back.
+
+use candle_core::{CpuStorage, Device, Storage, Tensor};
+
+use crate::{Error, Result};
+
+/// Calls `f` with the values of a contiguous `f32` CPU tensor.
+pub fn with_values<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
+    let (storage, layout) = x.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => Ok(f(&values[start..end])),
+        _ => Err(Error::Internal(format!("expected a contiguous f32 tensor on the CPU, got {x:?}"))),
+    }
+}
+
+/// A new `[rows, channels]` tensor that `f(input, output)` fills; `x` is `[rows, _]`.
+pub fn map_rows(x: &Tensor, channels: usize, f: impl FnOnce(&[f32], &mut [f32])) -> Result<Tensor> {
+    let count = rows(x)?;
+    let mut out = vec![0.0; count * channels];
+    with_values(x, |x| f(x, &mut out))?;
+    Ok(Tensor::from_vec(out, (count, channels), &Device::Cpu)?)
+}
+
+/// The number of rows of a `[rows, channels]` tensor.
+pub fn rows(x: &Tensor) -> Result<usize> {
+    Ok(x.dims2()?.0)
+}

@@ -1,0 +1,83 @@
+//! Where weights come from. A model asks a [`Scope`] for a tensor by its path in the Microsoft checkpoints; the
+//! [`Source`] behind it knows the file, its layout and its storage.
+
+mod checkpoint;
+mod names;
+pub mod seeded;
+
+use std::fmt::Display;
+
+pub use checkpoint::Checkpoint;
+pub use names::{Layout, TOKEN_EMBEDDINGS};
+
+use crate::kernels::Matrix;
+use crate::Result;
+
+/// A set of named tensors. Every method checks the shape and names the tensor in its error.
+pub trait Source {
+    /// Is there a tensor of this name?
+    fn contains(&self, name: &str) -> bool;
+    /// A matrix of `shape[0]` rows in its storage; further dimensions are flattened into its columns.
+    fn matrix(&self, name: &str, shape: &[usize]) -> Result<Matrix>;
+    /// All values as `f32`.
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
+    /// The layout that the names were translated from.
+    fn layout(&self) -> Layout;
+}
+
+/// A place in the tree of names.
+#[derive(Clone)]
+pub struct Scope<'a> {
+    source: &'a dyn Source,
+    path: String,
+}
+
+impl<'a> Scope<'a> {
+    /// The root of the tree.
+    pub fn root(source: &'a dyn Source) -> Self {
+        Self { source, path: String::new() }
+    }
+
+    /// One level down.
+    pub fn pp(&self, name: impl Display) -> Self {
+        Self { source: self.source, path: self.name(name) }
+    }
+
+    fn name(&self, name: impl Display) -> String {
+        if self.path.is_empty() {
+            name.to_string()
+        } else {
+            format!("{}.{name}", self.path)
+        }
+    }
+
+    /// Is there a tensor of this name here?
+    pub fn contains(&self, name: &str) -> bool {
+        self.source.contains(&self.name(name))
+    }
+
+    /// The weight `[rows, cols]` in its storage.
+    pub fn matrix(&self, name: &str, rows: usize, cols: usize) -> Result<Matrix> {
+        self.source.matrix(&self.name(name), &[rows, cols])
+    }
+
+    /// The weight `[outputs, inputs, kernel, kernel]` as a matrix of `outputs` rows.
+    pub fn convolution(&self, name: &str, outputs: usize, inputs: usize, kernel: usize) -> Result<Matrix> {
+        self.source.matrix(&self.name(name), &[outputs, inputs, kernel, kernel])
+    }
+
+    /// All values of a small tensor as `f32`.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        self.source.tensor(&self.name(name), shape)
+    }
+
+    /// All values of a vector as `f32`.
+    pub fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>> {
+        self.tensor(name, &[len])
+    }
+
+    /// The layout of the checkpoint behind the names.
+    pub fn layout(&self) -> Layout {
+        self.source.layout()
+    }
+}

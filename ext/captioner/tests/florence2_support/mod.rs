@@ -1,0 +1,188 @@
+//! The golden cases, and the seeded checkpoints that they were made with.
+
+use std::path::{Path, PathBuf};
+
+use captioner::generate::{EarlyStopping, Settings};
+use captioner::image::{load_path, Limits, RgbImage};
+use captioner::models::florence2::{Florence2, Options, Reached, Run, Stage};
+use captioner::nn::with_values;
+use captioner::weights::seeded;
+use safetensors::SafeTensors;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+#[derive(Deserialize)]
+pub struct Cases {
+    sampling: Sampling,
+    checkpoints: std::collections::BTreeMap<String, Checkpoint>,
+    pub cases: Vec<Case>,
+    #[serde(skip)]
+    folder: Option<tempfile::TempDir>,
+}
+
+/// Tensors of more than `whole` values are stored as `samples` of them, `step` apart.
+#[derive(Deserialize)]
+struct Sampling {
+    whole: usize,
+    samples: usize,
+    step: usize,
+}
+
+#[derive(Deserialize)]
+struct Checkpoint {
+    folder: PathBuf,
+    tokenizer: PathBuf,
+    layout: String,
+    seed: u64,
+    tied: Vec<String>,
+    logits_bias: f64,
+}
+
+#[derive(Deserialize)]
+pub struct Case {
+    pub name: String,
+    checkpoint: String,
+    image: PathBuf,
+    pub task: String,
+    overrides: Map<String, Value>,
+    settings: Value,
+    pub prompt_ids: Vec<u32>,
+    pub ids: Vec<u32>,
+    pub text: String,
+    golden: PathBuf,
+}
+
+pub struct Golden(Vec<u8>);
+
+impl Golden {
+    pub fn names(&self) -> Vec<String> {
+        self.tensors().names().into_iter().map(|name| name.to_string()).collect()
+    }
+
+    fn tensors(&self) -> SafeTensors<'_> {
+        SafeTensors::deserialize(&self.0).unwrap()
+    }
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/florence2")
+}
+
+impl Cases {
+    /// Reads the index and makes every checkpoint in a temporary folder.
+    pub fn read() -> Self {
+        let mut cases: Self = serde_json::from_slice(&std::fs::read(fixtures().join("cases.json")).unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for (name, checkpoint) in &cases.checkpoints {
+            checkpoint.write(&folder.path().join(name));
+        }
+        cases.folder = Some(folder);
+        cases
+    }
+
+    pub fn model(&self, case: &Case) -> Florence2 {
+        Florence2::load(&self.folder.as_ref().unwrap().path().join(&case.checkpoint), true).unwrap()
+    }
+
+    pub fn image(&self, case: &Case) -> RgbImage {
+        load_path(&fixtures().join(&case.image), &Limits::default()).unwrap()
+    }
+
+    pub fn golden(&self, case: &Case) -> Golden {
+        Golden(std::fs::read(fixtures().join(&case.golden)).unwrap())
+    }
+}
+
+impl Checkpoint {
+    fn write(&self, dir: &Path) {
+        let own = fixtures().join(&self.folder);
+        std::fs::create_dir_all(dir).unwrap();
+        let config: Value = serde_json::from_slice(&std::fs::read(own.join("config.json")).unwrap()).unwrap();
+        let options = seeded::Options {
+            tied: self.tied.clone(),
+            logits_bias: self.logits_bias,
+            ..seeded::Options::new(self.layout.parse().unwrap(), self.seed)
+        };
+        seeded::write_checkpoint(&config, &options, dir).unwrap();
+        std::fs::copy(fixtures().join(&self.tokenizer), dir.join("tokenizer.json")).unwrap();
+        for file in std::fs::read_dir(own).unwrap().map(|file| file.unwrap()) {
+            if file.file_name() != "model.safetensors" {
+                std::fs::copy(file.path(), dir.join(file.file_name())).unwrap();
+            }
+        }
+    }
+}
+
+impl Case {
+    /// Starts the case; its overrides stand in for the checkpoint's own settings.
+    pub fn start(&self, model: &Florence2, cases: &Cases) -> Run {
+        let mut settings = model.settings().clone();
+        let token = |value: &Value| value.as_u64().map(|id| id as u32);
+        for (key, value) in &self.overrides {
+            match key.as_str() {
+                "num_beams" => settings.num_beams = value.as_u64().unwrap() as usize,
+                "no_repeat_ngram_size" => settings.no_repeat_ngram_size = value.as_u64().unwrap() as usize,
+                "length_penalty" => settings.length_penalty = value.as_f64().unwrap() as f32,
+                "early_stopping" => settings.early_stopping = serde_json::from_value(value.clone()).unwrap(),
+                "forced_bos_token_id" => settings.forced_bos_token_id = token(value),
+                "forced_eos_token_id" => settings.forced_eos_token_id = token(value),
+                "max_new_tokens" => {}
+                other => panic!("{}: unknown override {other}", self.name),
+            }
+        }
+        self.check_settings(&settings);
+        let max_new_tokens = Some(self.settings["max_new_tokens"].as_u64().unwrap() as usize);
+        let options = Options { task: self.task.parse().unwrap(), num_beams: None, max_new_tokens };
+        model.start_with(&cases.image(self), &options, settings).unwrap()
+    }
+
+    /// What we read from the checkpoint's files is what the reference was given.
+    fn check_settings(&self, ours: &Settings) {
+        let theirs = |key: &str| &self.settings[key];
+        let stopping: EarlyStopping = serde_json::from_value(theirs("early_stopping").clone()).unwrap();
+        let id = |key: &str| theirs(key).as_u64().map(|id| id as u32);
+        assert_eq!(ours.num_beams as u64, theirs("num_beams").as_u64().unwrap(), "{}", self.name);
+        assert_eq!(ours.no_repeat_ngram_size as u64, theirs("no_repeat_ngram_size").as_u64().unwrap(), "{}", self.name);
+        assert_eq!(f64::from(ours.length_penalty), theirs("length_penalty").as_f64().unwrap(), "{}", self.name);
+        assert_eq!(ours.early_stopping, stopping, "{}", self.name);
+        assert_eq!(ours.forced_bos_token_id, id("forced_bos_token_id"), "{}", self.name);
+        assert_eq!(ours.forced_eos_token_id, id("forced_eos_token_id"), "{}", self.name);
+        assert_eq!(Some(ours.decoder_start_token_id), id("decoder_start_token_id"), "{}", self.name);
+        assert_eq!(Some(ours.eos_token_id), id("eos_token_id"), "{}", self.name);
+    }
+}
+
+/// Runs up to the first logits and gives every stage by the reference's name.
+pub fn until_first_logits(model: &Florence2, run: &mut Run) -> Vec<(String, Vec<f32>)> {
+    let mut stages = Vec::new();
+    loop {
+        let name = match model.step(run).unwrap() {
+            Stage::Vision(Reached::Embedding(stage)) => format!("patch_embed.{stage}"),
+            Stage::Vision(Reached::Stage(stage) | Reached::End(stage)) => format!("stage.{stage}"),
+            Stage::ImageFeatures => "image_features".into(),
+            Stage::Encoder => "encoder".into(),
+            Stage::Token | Stage::Done => "logits".into(),
+            _ => continue,
+        };
+        stages.push((name.clone(), with_values(run.output(), <[f32]>::to_vec).unwrap()));
+        if name == "logits" {
+            return stages;
+        }
+    }
+}
+
+/// ‖ours - reference‖₂ / ‖reference‖₂ over the stored values.
+pub fn relative_error(cases: &Cases, golden: &Golden, name: &str, ours: &[f32]) -> f64 {
+    let tensors = golden.tensors();
+    let stored = tensors.tensor(name).unwrap_or_else(|_| panic!("no golden {name}"));
+    let theirs: Vec<f32> = stored.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    let Sampling { whole, samples, step } = cases.sampling;
+    let ours: Vec<f32> = match ours.len() > whole {
+        true => (0..samples).map(|i| ours[i * step % ours.len()]).collect(),
+        false => ours.to_vec(),
+    };
+    assert_eq!(ours.len(), theirs.len(), "values of {name}");
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let difference = norm(&mut ours.iter().zip(&theirs).map(|(a, b)| f64::from(a - b)));
+    difference / norm(&mut theirs.iter().map(|v| f64::from(*v)))
+}
