@@ -10,7 +10,7 @@ namespace :package do
   end
 
   desc "Install the packed gem through RubyGems into an empty GEM_HOME and caption an image from another folder"
-  task smoke: :build do
+  task smoke: %i[build checkpoint] do
     packed = File.expand_path("pkg/meme_captioner.gem")
     # RubyGems gives cargo a fresh target folder; what cargo compiled here before is reused from the build folder.
     reuse = { "CARGO_BUILD_BUILD_DIR" => File.expand_path("target") }
@@ -18,7 +18,8 @@ namespace :package do
       env = { "GEM_HOME" => home, "GEM_PATH" => home, "RUBYOPT" => nil, "RUBYLIB" => nil }
       sh env.merge(reuse), "gem", "install", "--local", "--no-document", packed
       sh env, "#{home}/bin/meme_captioner", "version", chdir: "/"
-      sh env, RbConfig.ruby, "-w", File.expand_path("spec/support/package_smoke.rb"), chdir: "/"
+      sh env, RbConfig.ruby, "-w", File.expand_path("spec/support/package_smoke.rb"), File.expand_path("tmp/seeded-florence2"),
+         chdir: "/"
     end
   end
 end

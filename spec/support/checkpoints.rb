@@ -4,27 +4,13 @@ require_relative "commands"
 
 # Model folders for specs that use the compiled library.
 module Checkpoints
-  ROOT = Commands::ROOT
-  BUNDLED = "#{ROOT}/data/Florence-2-tiny".freeze
-  FIXTURES = "#{ROOT}/ext/captioner/tests/fixtures/florence2".freeze
+  BUNDLED = "#{Commands::ROOT}/data/Florence-2-tiny".freeze
+  SEEDED = "#{Commands::ROOT}/tmp/seeded-florence2".freeze
 
-  class << self
-    # @return [String] the bundled model's folder, or one with random weights where there is none yet
-    def tiny
-      @tiny ||= File.directory?(BUNDLED) ? BUNDLED : seeded("#{ROOT}/tmp/seeded-florence2")
-    end
+  # @return [String] the bundled model's folder, or one with random weights where there is none
+  def self.tiny
+    return BUNDLED if File.directory?(BUNDLED)
 
-    # Writes a small Florence-2 with random weights.
-    def seeded(folder, layout: "microsoft", seed: 1)
-      return folder if File.exist?("#{folder}/model.safetensors")
-
-      FileUtils.mkdir_p(folder)
-      config = "#{FIXTURES}/checkpoints/standard"
-      system("cargo", "run", "--quiet", "--release", "--package", "captioner", "--example", "seeded_checkpoint", "--",
-             "--config", "#{config}/config.json", "--preprocessor", "#{config}/preprocessor_config.json",
-             "--tokenizer", "#{FIXTURES}/tokenizer.json", "--layout", layout, "--seed", seed.to_s, "--out", folder,
-             chdir: ROOT, exception: true, out: File::NULL)
-      folder
-    end
+    @tiny ||= SEEDED.tap { system("rake", "--quiet", "checkpoint", chdir: Commands::ROOT, exception: true) }
   end
 end

@@ -1,12 +1,18 @@
 # frozen_string_literal: true
 
-# Run by `rake package:smoke` with the installed gem: only files that are packed may be used.
+# Run by `rake package:smoke` with the installed gem: captions with the packed model, and with the folder given.
 require "meme_captioner"
+require "tempfile"
+require_relative "images"
+extend Images
 
-folder = Gem.loaded_specs.fetch("meme_captioner").full_gem_path
-image = Dir["#{folder}/data/**/*.{png,jpg,jpeg}"].min or abort "no image is packed"
-caption = MemeCaptioner.select("Florence-2-tiny").extract(image)
-abort "no caption" if caption.empty?
+MemeCaptioner.register("given", path: ARGV.fetch(0))
+bundled = MemeCaptioner.models.select { |info| info.local? && info.supported? && File.directory?(info.path) }
+Tempfile.create(["meme", ".png"], binmode: true) do |file|
+  file.write(png(64, 48))
+  file.flush
+  bundled.each { |info| puts "#{info.name}: #{MemeCaptioner.select(info.name).extract(file.path, max_new_tokens: 16)}" }
+end
+
 library = $LOADED_FEATURES.grep(/meme_captioner\.so\z/).first
 abort "#{library} is not of the installed gem" unless library.start_with?(Gem.dir)
-puts "#{File.basename(image)}: #{caption}"
