@@ -4,12 +4,11 @@
 require "meme_captioner"
 require "tempfile"
 require_relative "images"
-extend Images
 
 MemeCaptioner.register("given", path: ARGV.fetch(0))
 bundled = MemeCaptioner.models.select { |info| info.local? && info.supported? && File.directory?(info.path) }
 Tempfile.create(["meme", ".png"], binmode: true) do |file|
-  file.write(png(64, 48))
+  file.write(Object.new.extend(Images).png(64, 48))
   file.flush
   bundled.each { |info| puts "#{info.name}: #{MemeCaptioner.select(info.name).extract(file.path, max_new_tokens: 16)}" }
 end
