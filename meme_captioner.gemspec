@@ -15,7 +15,7 @@ Gem::Specification.new do |spec|
 
   spec.files = Dir.chdir(__dir__) do
     Dir["{README,CHANGELOG}.md", "LICENSE", "Cargo.{toml,lock}", "{ext,lib,exe,data}/**/*"]
-      .select { |path| File.file?(path) && !path.match?(/\.(so|bundle)\z/) }
+      .select { |path| File.file?(path) && !path.match?(%r{\.(so|bundle)\z|\Aext/captioner/tests/}) }
   end
   spec.bindir = "exe"
   spec.executables = ["meme_captioner"]
