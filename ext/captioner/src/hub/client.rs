@@ -51,7 +51,6 @@ impl From<Error> for Failure {
     }
 }
 
-#[derive(Debug)]
 pub(super) struct Client {
     agent: Agent,
     endpoint: Uri,
@@ -131,7 +130,7 @@ impl Client {
         Err(too_many_redirects(&url))
     }
 
-    /// Opens a file for reading from byte `from`; the status is 200 or 206.
+    /// Opens a file for reading from byte `from`. The status is 200, 206, or 416 when there is nothing after `from`.
     pub fn open(
         &self,
         repo_id: &str,
@@ -151,6 +150,7 @@ impl Client {
             let response = self.send(Method::GET, &url, &headers)?;
             match target(&response, &url)? {
                 Some(next) => url = next,
+                None if from > 0 && response.status() == StatusCode::RANGE_NOT_SATISFIABLE => return Ok(response),
                 None => return self.check(&response, &url, name).map(|()| response),
             }
         }
@@ -195,7 +195,7 @@ impl Client {
         let url_text = printable(url);
         let what = format!("{url_text} answered {status}{said}");
         let retryable = status.is_server_error()
-            || matches!(status.as_u16(), 408 | 416 | 425 | 429)
+            || matches!(status.as_u16(), 408 | 425 | 429)
             // Links to the storage behind the hub expire; the hub gives a new one.
             || (!same_origin(url, &self.endpoint) && status.is_client_error());
         if retryable {

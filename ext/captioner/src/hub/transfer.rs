@@ -120,17 +120,12 @@ impl Transfer<'_> {
         report: &mut dyn FnMut(Phase, u64),
     ) -> Attempt<()> {
         let from = temp.length;
-        let opened = self.client.open(self.repo_id, &self.meta.commit, self.name, from, sender_etag.as_deref());
-        let response = match opened {
-            Ok(response) => response,
-            Err(failure) => {
-                // Nothing may be left of the range; whatever is wrong, the whole file is not.
-                if matches!(&failure, Failure::Retry { why, .. } if why.contains("416")) {
-                    self.restart(temp)?;
-                }
-                return Err(failure);
-            }
-        };
+        let etag = sender_etag.as_deref();
+        let response = self.client.open(self.repo_id, &self.meta.commit, self.name, from, etag)?;
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            self.restart(temp)?;
+            return Err(Failure::retry(format!("the server has nothing after byte {from}")));
+        }
         if response.status() == StatusCode::PARTIAL_CONTENT {
             let range = text(&response, "content-range").unwrap_or_default();
             if from == 0 || !continues(&range, from, self.expected.size) {
