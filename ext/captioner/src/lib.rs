@@ -6,6 +6,7 @@ pub mod cache;
 pub mod captioner;
 pub mod error;
 pub mod generate;
+pub mod hub;
 pub mod image;
 pub mod kernels;
 pub mod models;

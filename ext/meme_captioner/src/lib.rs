@@ -1,1 +1,16 @@
-pub fn nothing() {}
+//! The Ruby binding of `captioner`: `MemeCaptioner::Native`. Positional arguments only; keywords, defaults and metadata
+//! live in Ruby (`lib/meme_captioner`).
+
+mod helpers;
+mod hub;
+mod model;
+
+use magnus::{Error, Module, Ruby};
+
+/// Defines `MemeCaptioner::Native`.
+#[magnus::init]
+fn init(ruby: &Ruby) -> Result<(), Error> {
+    let native = ruby.define_module("MemeCaptioner")?.define_module("Native")?;
+    model::init(ruby, native)?;
+    hub::init(native)
+}

@@ -1,6 +1,7 @@
 //! Where weights come from. A model asks a [`Scope`] for a tensor by its path in the Microsoft checkpoints; the
 //! [`Source`] behind it knows the file, its layout and its storage.
 
+pub mod bitsandbytes;
 mod checkpoint;
 mod names;
 pub mod seeded;

@@ -1,0 +1,4 @@
+//! What every class of the binding needs: errors and the GVL.
+
+pub mod errors;
+pub mod gvl;

@@ -1,0 +1,100 @@
+//! `MemeCaptioner::Native::Model`, and the process-global cache of models.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use captioner::captioner::{Caption, Captioner, Input};
+use captioner::image::Limits;
+use captioner::models::florence2::{Options, Task};
+use captioner::{cache, runtime};
+use magnus::{function, method, prelude::*, Error, RHash, RModule, RString, Ruby, Value};
+
+use crate::helpers::{errors::to_ruby, gvl};
+
+/// A model in the cache. The weights are the cache's; this is a handle that keeps them while it lives.
+#[magnus::wrap(class = "MemeCaptioner::Native::Model", free_immediately, frozen_shareable)]
+struct Model(Arc<Captioner>);
+
+/// Task, beams, tokens and pixel limit, as Ruby passes them.
+type Arguments = (RString, String, Option<usize>, Option<usize>, u64);
+
+pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
+    native.define_singleton_method("load", function!(load, 3))?;
+    native.define_singleton_method("loaded", function!(loaded, 0))?;
+    native.define_singleton_method("unload", function!(unload, 1))?;
+    native.define_singleton_method("check", function!(check, 1))?;
+    native.define_singleton_method("threads=", function!(set_threads, 1))?;
+    let class = native.define_class("Model", ruby.class_object())?;
+    class.undef_default_alloc_func();
+    class.define_method("caption_path", method!(Model::caption_path, -1))?;
+    class.define_method("caption_bytes", method!(Model::caption_bytes, -1))?;
+    class.define_method("bytes", method!(Model::bytes, 0))
+}
+
+/// `load(key, dir, options)`: the model `key` from the cache, or loaded from `dir` into it.
+fn load(ruby: &Ruby, key: String, dir: RString, options: RHash) -> Result<Model, Error> {
+    let map = options.lookup2::<_, _, Option<bool>>(ruby.to_symbol("map_weights"), true)?.unwrap_or(true);
+    let dir = path(dir);
+    gvl::release(ruby, |stop| cache::fetch(&key, stop, || Captioner::load(&dir, map))).map(Model)
+}
+
+/// `loaded`: `[[key, bytes], ...]`.
+fn loaded() -> Vec<(String, usize)> {
+    cache::loaded()
+}
+
+/// `unload(key)`: was it there?
+fn unload(key: String) -> bool {
+    cache::unload(&key)
+}
+
+/// `check(dir)`: raises unless the folder's configuration and weights fit together.
+fn check(ruby: &Ruby, dir: RString) -> Result<(), Error> {
+    let dir = path(dir);
+    gvl::release(ruby, |_| Captioner::load(&dir, true).map(drop))
+}
+
+/// `threads = n`; nil for one per CPU.
+fn set_threads(threads: Option<usize>) {
+    runtime::set_threads(threads.unwrap_or(0));
+}
+
+impl Model {
+    /// `caption_path(path, task, num_beams, max_new_tokens, max_pixels)`
+    fn caption_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<String, Error> {
+        model.caption(ruby, arguments, |image| Input::Path(path(image)))
+    }
+
+    /// `caption_bytes(bytes, task, num_beams, max_new_tokens, max_pixels)`
+    fn caption_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<String, Error> {
+        // SAFETY: copied before Ruby runs again.
+        model.caption(ruby, arguments, |image| Input::Bytes(unsafe { image.as_slice() }.to_vec()))
+    }
+
+    fn caption(&self, ruby: &Ruby, arguments: &[Value], input: impl Fn(RString) -> Input) -> Result<String, Error> {
+        let (image, task, num_beams, max_new_tokens, max_pixels) = scan(arguments)?;
+        let task: Task = task.parse().map_err(|error| to_ruby(ruby, &error))?;
+        let options = Options { task, num_beams, max_new_tokens };
+        let mut caption = Caption::new(self.0.clone(), input(image), Limits { max_pixels }, options);
+        // Chosen with the GVL held: no fork can happen now, so the pool is this process's.
+        let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
+        gvl::release(ruby, |stop| pool.install(|| caption.advance(stop)))
+    }
+
+    /// `bytes`: of the weights.
+    fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
+
+fn scan(arguments: &[Value]) -> Result<Arguments, Error> {
+    let scanned = magnus::scan_args::scan_args::<Arguments, (), (), (), (), ()>(arguments)?;
+    Ok(scanned.required)
+}
+
+/// A path with Ruby's bytes, which need not be UTF-8.
+pub fn path(string: RString) -> PathBuf {
+    // SAFETY: copied before Ruby runs again.
+    let bytes = unsafe { string.as_slice() };
+    PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes))
+}
