@@ -105,8 +105,8 @@ RSpec.describe "captioning" do
 
     it "does not stop a batch" do
       File.write("notes.txt", "no image")
-      results = captioner.extract_all([path, "notes.txt", "missing.png", path], **options).map(&:last)
-      expect(results.map(&:class))
+      results = captioner.extract_all([path, "notes.txt", "missing.png", path], **options).to_a
+      expect(results.map { |_, result| result.class })
         .to eq [String, MemeCaptioner::UnreadableImageError, MemeCaptioner::UnreadableImageError, String]
     end
   end

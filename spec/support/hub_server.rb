@@ -12,8 +12,11 @@ class HubServer
   # @return [Hash{String => Integer}] how often each file's content was asked for
   attr_reader :gets
 
-  # @return [Hash{String => Proc}] by file, what to make of its content before it is sent
+  # @return [Hash{String => Array<Proc>}] by file, what to make of its content the next times it is sent
   attr_reader :damage
+
+  # @return [Boolean] whether to answer like a network's log-in page
+  attr_accessor :portal
 
   def self.run(folder)
     server = new(folder)
@@ -46,6 +49,8 @@ class HubServer
   private
 
   def resolve(request, response)
+    return response.body = "<html>Please log in</html>" if portal
+
     commit, name = request.path.delete_prefix("/#{REPO}/resolve/").split("/", 2)
     return missing(response, "RevisionNotFound") unless commit == COMMIT
     return missing(response, "EntryNotFound") unless File.file?("#{@folder}/#{name}")
@@ -65,7 +70,7 @@ class HubServer
     response["Accept-Ranges"] = "bytes"
     response["Content-Type"] = "application/octet-stream"
     @lock.synchronize { @gets[name] += 1 } if request.request_method == "GET"
-    bytes = @damage[name].call(bytes) if @damage.key?(name)
+    bytes = @damage[name].shift.call(bytes) if request.request_method == "GET" && @damage[name]&.any?
     response.body = ranged(bytes, request["Range"].to_s[/bytes=(\d+)-/, 1], response)
   end
 
