@@ -80,6 +80,17 @@ fn a_renamed_repository_is_followed() {
 }
 
 #[test]
+fn a_mirror_is_followed_without_the_token() {
+    let (server, cache) = (HubServer::start(), tempfile::tempdir().unwrap());
+    let mut settings = server.settings(cache.path());
+    settings.endpoint = server.mirror.clone();
+    settings.token = Some("hf_secret".into());
+    fetch(&settings, COMMIT).unwrap();
+    assert!(server.log().iter().all(|entry| entry.server == "cdn" || entry.token.is_none()));
+    server.assert_whole(cache.path());
+}
+
+#[test]
 fn an_optional_file_that_exists_is_taken() {
     let (server, cache) = (HubServer::start(), tempfile::tempdir().unwrap());
     server.put("generation_config.json", b"{}".to_vec(), false);

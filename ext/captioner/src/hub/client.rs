@@ -9,7 +9,7 @@ use ureq::http::{header, Method, Request, Response, StatusCode, Uri};
 use ureq::{Agent, Body};
 
 use super::layout::{is_commit, is_etag};
-use super::url::{printable, resolve_url, same_origin, target};
+use super::url::{is_loopback, printable, resolve_url, same_origin, target};
 use super::{Settings, Stop};
 use crate::error::{Error, Result};
 
@@ -81,8 +81,10 @@ impl Client {
             .timeout_per_read(Some(settings.read_timeout))
             .timeout_per_write(Some(settings.read_timeout))
             .tls_config(tls)
-            .user_agent(concat!("meme_captioner/", env!("CARGO_PKG_VERSION")))
-            .build();
+            .user_agent(concat!("meme_captioner/", env!("CARGO_PKG_VERSION")));
+        // A mirror on this machine is not behind the proxy, even if NO_PROXY forgets it.
+        let config = if is_loopback(&endpoint) { config.proxy(None) } else { config };
+        let config = config.build();
         Ok(Client { agent: config.new_agent(), endpoint, token: settings.token.clone(), stop })
     }
 
@@ -103,9 +105,11 @@ impl Client {
             let mut etag = linked.or_else(|| text(&response, "etag"));
             let mut size = linked_size;
             match target(&response, &url)? {
-                // A renamed repository, or the hub's own cache: the answer is further on. A redirect with the hash on
-                // it is the answer.
-                Some(next) if etag.is_none() || (same_origin(&next, &url) && linked_size.is_none()) => {
+                // A mirror, a renamed repository, or the hub's own cache: the answer is further on. A redirect with
+                // the hash on it is the answer.
+                Some(next)
+                    if commit.is_none() || etag.is_none() || (same_origin(&next, &url) && linked_size.is_none()) =>
+                {
                     url = next;
                     continue;
                 }
@@ -175,12 +179,14 @@ impl Client {
         })?;
         let response = self.agent.run(request);
         self.stop.check()?;
-        response.map_err(|error| match error {
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => Failure::retry(format!(
-                "no secure connection to {}: {error}; check the clock and that the system's CA certificates are installed",
-                printable(url)
-            )),
-            error => Failure::retry(format!("no answer from {}: {error}", printable(url))),
+        response.map_err(|error| {
+            let error = error.to_string();
+            let hint = if error.contains("certificate") {
+                "; check the clock, and that the CA certificates of this system or in SSL_CERT_FILE know the hub's"
+            } else {
+                ""
+            };
+            Failure::retry(format!("no answer from {}: {error}{hint}", printable(url)))
         })
     }
 
@@ -196,8 +202,8 @@ impl Client {
         let what = format!("{url_text} answered {status}{said}");
         let retryable = status.is_server_error()
             || matches!(status.as_u16(), 408 | 425 | 429)
-            // Links to the storage behind the hub expire; the hub gives a new one.
-            || (!same_origin(url, &self.endpoint) && status.is_client_error());
+            // Links to the storage behind the hub expire; the hub gives a new one. The storage has no hub's error codes.
+            || (code.is_none() && !same_origin(url, &self.endpoint) && status.is_client_error());
         if retryable {
             let after =
                 number(response, "retry-after").map(|seconds| Duration::from_secs(seconds.min(MAX_RETRY_AFTER)));

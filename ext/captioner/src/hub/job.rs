@@ -129,6 +129,7 @@ impl Job {
         let mut report = self.reporter(item, overall);
         let lock = Lock::acquire(&self.layout.lock(&item.meta.etag), &self.stop, || report(Phase::Waiting, 0))?;
         if self.layout.has(commit, &item.spec) {
+            report(Phase::Done, item.expected.size.unwrap_or(0));
             return Ok(());
         }
         let storage = |error: std::io::Error| storage_error("write", &blob, &error, item.expected.size);

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 const POLL: Duration = Duration::from_millis(50);
 /// How long a stopped worker may take to clean up. Only a name lookup or a connection that nobody answers, which
 /// cannot be cut short, takes longer; the thread then ends by itself after the connect timeout.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Runs the job to its end, or until `stop` says so. The thread is gone when this returns, but for the case of `GRACE`.
 pub(super) fn run(

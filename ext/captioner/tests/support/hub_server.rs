@@ -4,8 +4,11 @@
 // Each test binary uses a part of it.
 #![allow(dead_code)]
 
+#[path = "hub_reply.rs"]
+mod hub_reply;
+
 use std::collections::{HashMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use captioner::hub::{FileSpec, Settings, Source};
+use hub_reply::Reply;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -63,6 +67,8 @@ pub struct State {
 
 pub struct HubServer {
     pub url: String,
+    /// The other port, which sends whoever takes it for a hub to the hub.
+    pub mirror: String,
     state: Arc<State>,
     ports: Vec<u16>,
 }
@@ -74,18 +80,19 @@ impl HubServer {
         let [hub, cdn] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let ports: Vec<u16> = [&hub, &cdn].map(|listener| listener.local_addr().unwrap().port()).into();
         for (server, listener) in [("hub", hub), ("cdn", cdn)] {
-            let (state, cdn_port) = (state.clone(), ports[1]);
+            let (state, ports) = (state.clone(), [ports[0], ports[1]]);
             std::thread::spawn(move || {
                 for stream in listener.incoming() {
                     if state.closing.load(Ordering::Relaxed) {
                         return;
                     }
                     let state = state.clone();
-                    std::thread::spawn(move || stream.map(|stream| state.serve(server, cdn_port, stream)));
+                    std::thread::spawn(move || stream.map(|stream| state.serve(server, ports, stream)));
                 }
             });
         }
-        let server = HubServer { url: format!("http://127.0.0.1:{}", ports[0]), state, ports };
+        let [url, mirror] = [ports[0], ports[1]].map(|port| format!("http://127.0.0.1:{port}"));
+        let server = HubServer { url, mirror, state, ports };
         server.put("config.json", b"{\"model_type\": \"florence2\"}".to_vec(), false);
         server.put("model.safetensors", large(), true);
         server
@@ -176,7 +183,7 @@ impl Drop for HubServer {
 }
 
 impl State {
-    fn serve(&self, server: &'static str, cdn_port: u16, stream: TcpStream) -> std::io::Result<()> {
+    fn serve(&self, server: &'static str, [hub_port, cdn_port]: [u16; 2], stream: TcpStream) -> std::io::Result<()> {
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
         let mut headers = HashMap::new();
@@ -193,6 +200,11 @@ impl State {
             Logged { server, method: method.clone(), path: path.clone(), range: range.clone(), token: token.clone() };
         self.log.lock().unwrap().push(entry);
         let mut reply = Reply { stream, head_only: method == "HEAD", state: self };
+        if server == "cdn" && !path.starts_with("/store/") {
+            // A mirror that only points elsewhere, with an ETag of its own.
+            let location = format!("http://127.0.0.1:{hub_port}{path}");
+            return reply.head(308, &[("Location".into(), location), ("ETag".into(), "\"mirror\"".into())], 0);
+        }
         if server == "cdn" {
             let name = path.trim_start_matches("/store/").split('?').next().unwrap().to_owned();
             return reply.body(&name, range.as_deref(), &[("ETag".into(), format!("\"cdn-{name}\""))]);
@@ -232,75 +244,6 @@ impl State {
                 reply.body(name, range.as_deref(), &[commit, ("ETag".into(), format!("\"{}\"", etag(&body, false)))])
             }
         }
-    }
-}
-
-struct Reply<'a> {
-    stream: TcpStream,
-    head_only: bool,
-    state: &'a State,
-}
-
-impl Reply<'_> {
-    fn head(&mut self, status: u16, headers: &[(String, String)], length: usize) -> std::io::Result<()> {
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        write!(
-            self.stream,
-            "HTTP/1.1 {status} Answer\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
-        )
-    }
-
-    fn page(&mut self, status: u16, headers: &[(String, String)]) -> std::io::Result<()> {
-        let page = "<html>an error page</html>";
-        self.head(status, headers, page.len())?;
-        if self.head_only {
-            Ok(())
-        } else {
-            self.stream.write_all(page.as_bytes())
-        }
-    }
-
-    fn body(&mut self, name: &str, range: Option<&str>, headers: &[(String, String)]) -> std::io::Result<()> {
-        let Some((mut body, _)) = self.state.files.lock().unwrap().get(name).cloned() else {
-            return self.page(404, &[]);
-        };
-        if self.head_only {
-            return self.head(200, headers, body.len());
-        }
-        let fault = self.state.bodies.lock().unwrap().get_mut(name).and_then(VecDeque::pop_front);
-        let total = body.len();
-        let mut from =
-            range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()).unwrap_or(0);
-        let (mut end, mut stall) = (total, false);
-        match fault {
-            Some(Fault::Status(status, headers)) => return self.page(status, &headers),
-            Some(Fault::Page) => return self.page(200, headers),
-            Some(Fault::Cut(count)) => end = (from + count).min(total),
-            Some(Fault::Stall(count)) => (end, stall) = ((from + count).min(total), true),
-            Some(Fault::IgnoreRange) => from = 0,
-            Some(Fault::WrongRange) => from += 1,
-            Some(Fault::Corrupt) => body[total / 2] ^= 1,
-            None => {}
-        }
-        if from == 0 {
-            self.head(200, headers, total)?;
-        } else {
-            let range = ("Content-Range".to_owned(), format!("bytes {from}-{}/{total}", total - 1));
-            self.head(206, &[headers, &[range]].concat(), total - from)?;
-        }
-        let trickle = *self.state.trickle.lock().unwrap();
-        for part in body[from..end].chunks(trickle.unwrap_or(usize::MAX)) {
-            self.stream.write_all(part)?;
-            if trickle.is_some() {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
-        if stall {
-            // Until the other side gives up.
-            self.stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-            let _ = self.stream.read(&mut [0]);
-        }
-        Ok(())
     }
 }
 
