@@ -57,7 +57,7 @@ CHECKPOINTS = {
     "standard": Checkpoint(seed=13),
     "standard-native": Checkpoint(seed=13, text=ROWS, **NATIVE),
     "three-stages": Checkpoint(
-        seed=1, tied=("lm_head",), size=(64, 64),
+        seed=4, tied=("lm_head",), size=(64, 64),
         vision={
             "patch_size": [4, 3, 3], "patch_stride": [4, 2, 2], "patch_padding": [0, 1, 1], "depths": [1, 2, 1],
             "patch_prenorm": [False, False, False], "dim_embed": [16, 24, 40], "num_heads": [4, 3, 5],
@@ -69,7 +69,7 @@ CHECKPOINTS = {
         },
     ),
     "five-stages": Checkpoint(
-        seed=1, tied=("encoder", "decoder"), size=(128, 128), **NATIVE,
+        seed=6, tied=("encoder", "decoder"), size=(128, 128), **NATIVE,
         vision={
             "patch_size": [3, 3, 3, 3, 3], "patch_stride": [2, 2, 2, 2, 2], "patch_padding": [1, 1, 1, 1, 1],
             "patch_prenorm": [True, True, False, True, False], "dim_embed": [8, 16, 24, 32, 48], "window_size": 5,
@@ -79,9 +79,9 @@ CHECKPOINTS = {
     ),
     # the vocabulary ends before the tokens that the processor appends; the position table ends before the caption
     "short": Checkpoint(
-        seed=1, tied=("shared", "lm_head"), size=(64, 64),
+        seed=7, tied=("shared", "lm_head"), size=(64, 64),
         vision={"image_feature_source": ["temporal_avg_pool", "spatial_avg_pool"], "window_size": 2},
-        text={"vocab_size": SMALL_VOCABULARY, "max_position_embeddings": 32, "length_penalty": 2.0},
+        text={"vocab_size": SMALL_VOCABULARY, "max_position_embeddings": 32},
     ),
     "sources": Checkpoint(
         seed=1, tied=("decoder",), logits_bias=2.0, size=(64, 64),
@@ -90,10 +90,13 @@ CHECKPOINTS = {
             "visual_temporal_embedding": {"type": "COSINE", "max_temporal_embeddings": 3},
             "image_pos_embed": {"type": "learned_abs_2d", "max_pos_embeddings": 2},
         },
-        text={"early_stopping": None, "forced_bos_token_id": None, "forced_eos_token_id": None, "num_beams": 4},
+        text={
+            "early_stopping": None, "forced_bos_token_id": None, "forced_eos_token_id": None, "num_beams": 4,
+            "length_penalty": 2.0,
+        },
     ),
-    "oblong": Checkpoint(seed=1, size=(64, 112), text=ROWS, **NATIVE),
-    "bare": Checkpoint(seed=1, size=(64, 64), text=ROWS, generation=False, **NATIVE),
+    "oblong": Checkpoint(seed=3, size=(64, 112), text=ROWS, **NATIVE),
+    "bare": Checkpoint(seed=3, size=(64, 64), text=ROWS, generation=False, **NATIVE),
 }  # fmt: skip
 
 
@@ -114,6 +117,18 @@ CASES: dict[str, Case] = {
     "native-defaults": Case("standard-native", "shapes", bites=NO_BLOCKING),
     "four-beams": Case("standard", "shapes", "<OCR>", {"num_beams": 4}),
     "length-limit": Case("standard", "gradient", overrides={"max_new_tokens": 6}, bites={"forced_eos_token_id": None}),
+    "three-stages": Case("three-stages", "noise", bites=NO_BLOCKING),
+    "three-stages-four-beams": Case("three-stages", "noise", overrides={"num_beams": 4}, bites={"num_beams": 3}),
+    "five-stages": Case("five-stages", "gradient", overrides={"max_new_tokens": 48}, bites={"no_repeat_ngram_size": 3}),
+    "five-stages-greedy": Case("five-stages", "shapes", overrides={"num_beams": 1}, bites={"num_beams": 3}),
+    "position-table-limit": Case("short", "gradient", bites={"forced_eos_token_id": None}),
+    "sources": Case(
+        "sources", "noise", overrides={"max_new_tokens": 48},
+        bites={"length_penalty": 1.0, "forced_eos_token_id": None, "no_repeat_ngram_size": 0},
+    ),
+    "oblong": Case("oblong", "shapes", bites=NO_BLOCKING),
+    "oblong-long": Case("oblong", "gradient", overrides={"length_penalty": 2.0}, bites={"length_penalty": 1.0}),
+    "bare": Case("bare", "shapes", overrides={"max_new_tokens": 24}, bites={"forced_bos_token_id": 0, "num_beams": 2}),
     "no-forced-bos": Case("standard", "gradient", overrides={"forced_bos_token_id": None}, bites={"forced_bos_token_id": 0}),
     "length-penalty-zero": Case("standard", "shapes", overrides={"length_penalty": 0.0}, bites={"length_penalty": 1.0}),
     "stop-early": Case(

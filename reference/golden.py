@@ -80,15 +80,15 @@ def write_folder(folder: Path, point: cases.Checkpoint) -> None:
     (folder / "preprocessor_config.json").write_text(dump(preprocessor))
 
 
-def load(name: str, work: Path) -> tuple[Reference, dict[str, Any]]:
+def load(name: str, out: Path, work: Path) -> tuple[Reference, dict[str, Any]]:
     """Writes the checkpoint's fixtures, makes its weights in `work`, loads it."""
-    point, source, folder = cases.CHECKPOINTS[name], FIXTURES / "checkpoints" / name, work / name
+    point, source, folder = cases.CHECKPOINTS[name], out / "checkpoints" / name, work / name
     write_folder(source, point)
     config = json.loads((source / "config.json").read_text())
     seeded.write(config, point.layout, point.seed, folder, list(point.tied), point.logits_bias)
     for file in source.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "tokenizer.json").write_bytes((FIXTURES / point.tokenizer).read_bytes())
+    (folder / "tokenizer.json").write_bytes((out / point.tokenizer).read_bytes())
     entry = {
         "folder": f"checkpoints/{name}", "tokenizer": point.tokenizer, "layout": point.layout, "seed": point.seed,
         "tied": list(point.tied), "logits_bias": point.logits_bias,
@@ -110,8 +110,8 @@ def search(reference: Reference, encoder: np.ndarray, settings: dict[str, Any]) 
     return beam_search(logits, settings)
 
 
-def case_entry(name: str, case: cases.Case, reference: Reference) -> dict[str, Any]:
-    pixels = reference.pixels(FIXTURES / f"{case.image}.png")
+def case_entry(name: str, case: cases.Case, reference: Reference, out: Path) -> dict[str, Any]:
+    pixels = reference.pixels(out / f"{case.image}.png")
     stages = reference.stages(pixels, case.task)
     tokens = stages["image_features"].shape[1]
     settings = reference.settings(case.overrides)
@@ -124,8 +124,8 @@ def case_entry(name: str, case: cases.Case, reference: Reference) -> dict[str, A
         if reference.generate(pixels, case.task, settings | {key: value}, tokens) == ids:
             wrong.append(f"{key}={value} changes nothing")
     golden = f"goldens/{case.checkpoint}-{case.image}-{case.task.strip('<>').lower()}.safetensors"
-    (FIXTURES / "goldens").mkdir(exist_ok=True)
-    save_file({key: np.ascontiguousarray(sample(tensor)) for key, tensor in stages.items()}, FIXTURES / golden)
+    (out / "goldens").mkdir(exist_ok=True)
+    save_file({key: np.ascontiguousarray(sample(tensor)) for key, tensor in stages.items()}, out / golden)
     tensors = {key: {"shape": list(t.shape), "norm": float(np.linalg.norm(t))} for key, t in stages.items()}
     tensors["pixel_values"]["sha256"] = hashlib.sha256(stages["pixel_values"].astype("<f4").tobytes()).hexdigest()
     return {
@@ -138,38 +138,45 @@ def case_entry(name: str, case: cases.Case, reference: Reference) -> dict[str, A
 
 def main() -> None:
     transformers.logging.set_verbosity_error()
+    torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, help="where the checkpoints are made (default: a temporary folder)")
-    parser.add_argument("--only", help="run one case and write no index")
+    parser.add_argument("--only", help="run one case and write nothing")
     args = parser.parse_args()
-    if not args.only:
-        shutil.rmtree(FIXTURES, ignore_errors=True)
-    FIXTURES.mkdir(parents=True, exist_ok=True)
-    for name, pixels in images().items():
-        Image.fromarray(pixels.astype(np.uint8)).save(FIXTURES / f"{name}.png", optimize=True)
-    compact = {"ensure_ascii": False, "separators": (",", ":")}
-    (FIXTURES / "tokenizer.json").write_text(json.dumps(tokenizer.build(), **compact) + "\n")
-    (FIXTURES / "tokenizer-native.json").write_text(json.dumps(tokenizer.build(appended=True), **compact) + "\n")
     with tempfile.TemporaryDirectory() as temporary:
-        work, entries, loaded, refused = args.work or Path(temporary), [], {}, []
+        work, out = args.work or Path(temporary) / "work", Path(temporary) / "fixtures"
+        write_shared(out)
+        entries, loaded, refused = [], {}, []
         for name, case in cases.CASES.items():
             if args.only and name != args.only:
                 continue
             if case.checkpoint not in loaded:
-                loaded[case.checkpoint] = load(case.checkpoint, work)
-            last = case_entry(name, case, loaded[case.checkpoint][0])
+                loaded[case.checkpoint] = load(case.checkpoint, out, work)
+            last = case_entry(name, case, loaded[case.checkpoint][0], out)
             print(f"{name}: {len(last['ids'])} ids in {last['steps']} steps, margin {last['margin']}, {last['text']!r}")
             refused += [f"{name}: {reason}" for reason in last.pop("wrong")]
             entries.append(last)
-    index = {
-        "sampling": {"whole": WHOLE, "samples": SAMPLES, "step": STEP},
-        "checkpoints": {name: entry for name, (_, entry) in loaded.items()},
-        "cases": entries,
-    }
-    if refused:
-        raise SystemExit("refused:\n" + "\n".join(refused))
-    if not args.only:
-        (FIXTURES / "cases.json").write_text(dump(index))
+        if refused:
+            raise SystemExit("refused:\n" + "\n".join(refused))
+        index = {
+            "sampling": {"whole": WHOLE, "samples": SAMPLES, "step": STEP},
+            "checkpoints": {name: entry for name, (_, entry) in loaded.items()},
+            "cases": entries,
+        }
+        if not args.only:
+            (out / "cases.json").write_text(dump(index))
+            shutil.rmtree(FIXTURES, ignore_errors=True)
+            shutil.copytree(out, FIXTURES, copy_function=shutil.copyfile)
+
+
+def write_shared(out: Path) -> None:
+    """The pictures and the two tokenizers."""
+    out.mkdir(parents=True)
+    for name, pixels in images().items():
+        Image.fromarray(pixels.astype(np.uint8)).save(out / f"{name}.png", optimize=True)
+    for name, appended in (("tokenizer.json", False), ("tokenizer-native.json", True)):
+        text = json.dumps(tokenizer.build(appended=appended), ensure_ascii=False, separators=(",", ":"))
+        (out / name).write_text(text + "\n")
 
 
 if __name__ == "__main__":

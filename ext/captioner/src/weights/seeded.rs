@@ -20,14 +20,7 @@ mod list;
 use list::EMBEDDING;
 pub use list::{tensors, Tensor};
 
-/// Whose names and shapes a checkpoint file has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// `microsoft/Florence-2-*`.
-    Microsoft,
-    /// Florence-2 as transformers itself has it.
-    Native,
-}
+pub use super::Layout;
 
 impl std::str::FromStr for Layout {
     type Err = String;
