@@ -8,8 +8,7 @@ task :compile do
   extension = RbConfig::CONFIG.fetch("DLEXT")
   built = "target/release/libmeme_captioner.#{RUBY_PLATFORM.include?("darwin") ? "dylib" : "so"}"
   wanted = "lib/meme_captioner/meme_captioner.#{extension}"
-  sh({ "RUBY" => RbConfig.ruby }, "cargo", "build", "--release", "--locked", "--package", "meme_captioner",
-     "--target-dir", "target")
+  sh "cargo", "build", "--release", "--locked", "--package", "meme_captioner", "--target-dir", "target"
 
   # Renamed into place: a process that has the old library mapped keeps it.
   FileUtils.mkdir_p(File.dirname(wanted))

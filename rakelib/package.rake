@@ -1,7 +1,5 @@
 # frozen_string_literal: true
 
-require "tmpdir"
-
 namespace :package do
   desc "Pack the gem into pkg/"
   task :build do
@@ -14,12 +12,13 @@ namespace :package do
     packed = File.expand_path("pkg/meme_captioner.gem")
     # RubyGems gives cargo a fresh target folder; what cargo compiled here before is reused from the build folder.
     reuse = { "CARGO_BUILD_BUILD_DIR" => File.expand_path("target") }
-    Dir.mktmpdir do |home|
-      env = { "GEM_HOME" => home, "GEM_PATH" => home, "RUBYOPT" => nil, "RUBYLIB" => nil }
-      sh env.merge(reuse), "gem", "install", "--local", "--no-document", packed
-      sh env, "#{home}/bin/meme_captioner", "version", chdir: "/"
-      sh env, RbConfig.ruby, "-w", File.expand_path("spec/support/package_smoke.rb"), File.expand_path("tmp/seeded-florence2"),
-         chdir: "/"
-    end
+    home = File.expand_path("tmp/smoke")
+    rm_rf home
+    env = { "GEM_HOME" => home, "GEM_PATH" => home, "RUBYOPT" => nil, "RUBYLIB" => nil }
+    sh env.merge(reuse), "gem", "install", "--local", "--no-document", packed
+    sh env, "#{home}/bin/meme_captioner", "version", chdir: "/"
+    sh env, RbConfig.ruby, "-w", File.expand_path("spec/support/package_smoke.rb"), File.expand_path("tmp/seeded-florence2"),
+       chdir: "/"
+    rm_rf home
   end
 end
