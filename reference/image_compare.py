@@ -1,7 +1,8 @@
 """Compares our decoding with Pillow's, file by file.
 
     python reference/image_compare.py corpus DIR      every image below DIR: which ones differ, and how
-    python reference/image_compare.py jpeg DIR...     JPEG by kind of subsampling, as the table of docs/parity-images.md
+    python reference/image_compare.py jpeg [DIR...]   JPEG by kind, as the table of docs/parity-images.md: files made here in
+                                                      many sizes and qualities, and those of the folders
 
 Builds and runs the example image_ppm of ext/captioner; IMAGE_PPM names another binary of it.
 """
@@ -93,10 +94,68 @@ def corpus(folder):
         print(f"{kind:5} {verdict:18} {count}")
 
 
+def jpeg_set(folder):
+    """JPEG of every kind that Pillow writes: drawings and noise, sizes that leave parts of blocks, several qualities."""
+    import image_inputs
+
+    rng = image_inputs.random(2)
+    sizes = [(700, 390), (1, 1), (2, 2), (3, 3), (5, 9), (16, 16), (17, 33), (333, 77), (8, 1), (1, 8), (31, 32), (40, 1000)]
+    for width, height in sizes:
+        noisy = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        for name, picture in (("drawing", image_inputs.drawing(width, height)), ("noise", noisy)):
+            options = [
+                {"quality": quality, "subsampling": subsampling, "progressive": progressive}
+                for quality in (5, 50, 75, 95)
+                for subsampling in (0, 1, 2)
+                for progressive in (False, True)
+            ]
+            options += [{"quality": 75, "restart_marker_blocks": 3, "progressive": p} for p in (False, True)]
+            jobs = [(picture, o) for o in options]
+            jobs += [(picture.convert(mode), {"progressive": p}) for mode in ("L", "CMYK") for p in (False, True)]
+            for i, (image, chosen) in enumerate(jobs):
+                try:
+                    image.save(Path(folder, f"{name}-{width}x{height}-{i}.jpg"), **chosen)
+                except OSError:
+                    # Pillow's writer has too small a buffer for some tiny noisy pictures.
+                    Path(folder, f"{name}-{width}x{height}-{i}.jpg").unlink(missing_ok=True)
+
+
+def jpeg_kind(path):
+    with Image.open(path, formats=("JPEG",)) as image:
+        factors = [(h, v) for _, h, v, _ in image.layer]
+        ratio = tuple(f"{factors[0][i] / factors[-2][i]:g}" for i in (0, 1)) if len(factors) > 1 else ("1", "1")
+        names = {"1x1": "4:4:4", "2x1": "4:2:2", "2x2": "4:2:0", "1x2": "4:4:0", "4x1": "4:1:1"}
+        sampling = "" if image.mode != "RGB" else " " + names.get("x".join(ratio), "x".join(ratio))
+        order = "progressive" if image.info.get("progressive") else "baseline"
+        return f"{image.mode}{sampling}, {order}"
+
+
+def jpeg(folders):
+    with tempfile.TemporaryDirectory() as made:
+        jpeg_set(made)
+        fixtures = ROOT / "ext/captioner/tests/fixtures/images"
+        paths = [p for p in files([made, fixtures, *folders]) if p.lower().endswith((".jpg", ".jpeg"))]
+        kinds = {}
+        for path, mine in zip(paths, ours(paths)):
+            theirs, _ = pillow(path)
+            if isinstance(theirs, str) or isinstance(mine, str):
+                print(f"not compared: {path}: {theirs if isinstance(theirs, str) else mine}", file=sys.stderr)
+                continue
+            kinds.setdefault(jpeg_kind(path), []).append((theirs, mine))
+    print("| kind | files | pixels | equal pixels | mean difference | largest |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for kind, pairs in sorted(kinds.items()):
+        delta = np.concatenate([np.abs(a.astype(np.int16) - b).reshape(-1, 3) for a, b in pairs])
+        equal = (delta.max(axis=1) == 0).mean()
+        print(f"| {kind} | {len(pairs)} | {len(delta)} | {equal:.4%} | {delta.mean():.4f} | {delta.max()} |")
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     command, *arguments = sys.argv[1:] or ["help"]
     if command == "corpus" and len(arguments) == 1:
         corpus(arguments[0])
+    elif command == "jpeg":
+        jpeg(arguments)
     else:
         sys.exit(__doc__)

@@ -42,6 +42,13 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure>
             let row = reader.next_row()?.ok_or_else(Failure::truncated)?;
             rows.convert(row.data(), width as usize, &mut data);
         }
+        // Once more, for the checksum of the data. A file that ends right behind its last row is complete enough.
+        match reader.next_row() {
+            Err(png::DecodingError::IoError(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {}
+            other => {
+                other?;
+            }
+        }
     }
     Ok(RgbImage { width, height, data })
 }

@@ -22,8 +22,8 @@ pub(super) struct Header<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) at: usize,
     pub(super) quantization: [Option<[u16; 64]>; 4],
-    pub(super) dc: [Option<Table>; 4],
-    pub(super) ac: [Option<Table>; 4],
+    dc: [Option<Table>; 4],
+    ac: [Option<Table>; 4],
     pub(super) restart_interval: usize,
     /// There is a JFIF segment, so three components are luma and chroma.
     pub(super) jfif: bool,
@@ -37,12 +37,22 @@ impl<'a> Header<'a> {
             bytes,
             at: 2,
             quantization: [None; 4],
-            dc: [const { None }; 4],
-            ac: [const { None }; 4],
+            dc: standard_tables(0),
+            ac: standard_tables(1),
             restart_interval: 0,
             jfif: false,
             adobe: None,
         }
+    }
+
+    /// The DC table of a number that a scan names.
+    pub(super) fn dc(&self, index: usize) -> Option<&Table> {
+        self.dc.get(index)?.as_ref()
+    }
+
+    /// The AC table of a number that a scan names.
+    pub(super) fn ac(&self, index: usize) -> Option<&Table> {
+        self.ac.get(index)?.as_ref()
     }
 
     /// Reads on to the next frame, scan or end.
@@ -154,6 +164,42 @@ impl<'a> Header<'a> {
         Ok(())
     }
 }
+
+/// The tables of the standard's annex K for luma and chroma, which frames of Motion JPEG leave out.
+fn standard_tables(class: usize) -> [Option<Table>; 4] {
+    let table = |index: usize| Table::new(STANDARD_COUNTS[class * 2 + index], STANDARD_SYMBOLS[class * 2 + index]);
+    [table(0), table(1), None, None]
+}
+
+const STANDARD_COUNTS: [&[u8; 16]; 4] = [
+    &[0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0],
+    &[0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0],
+    &[0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 125],
+    &[0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 119],
+];
+
+const STANDARD_SYMBOLS: [&[u8]; 4] = [
+    &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+    &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+    &[
+        1, 2, 3, 0, 4, 17, 5, 18, 33, 49, 65, 6, 19, 81, 97, 7, 34, 113, 20, 50, 129, 145, 161, 8, 35, 66, 177, 193,
+        21, 82, 209, 240, 36, 51, 98, 114, 130, 9, 10, 22, 23, 24, 25, 26, 37, 38, 39, 40, 41, 42, 52, 53, 54, 55, 56,
+        57, 58, 67, 68, 69, 70, 71, 72, 73, 74, 83, 84, 85, 86, 87, 88, 89, 90, 99, 100, 101, 102, 103, 104, 105, 106,
+        115, 116, 117, 118, 119, 120, 121, 122, 131, 132, 133, 134, 135, 136, 137, 138, 146, 147, 148, 149, 150, 151,
+        152, 153, 154, 162, 163, 164, 165, 166, 167, 168, 169, 170, 178, 179, 180, 181, 182, 183, 184, 185, 186, 194,
+        195, 196, 197, 198, 199, 200, 201, 202, 210, 211, 212, 213, 214, 215, 216, 217, 218, 225, 226, 227, 228, 229,
+        230, 231, 232, 233, 234, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250,
+    ],
+    &[
+        0, 1, 2, 3, 17, 4, 5, 33, 49, 6, 18, 65, 81, 7, 97, 113, 19, 34, 50, 129, 8, 20, 66, 145, 161, 177, 193, 9, 35,
+        51, 82, 240, 21, 98, 114, 209, 10, 22, 36, 52, 225, 37, 241, 23, 24, 25, 26, 38, 39, 40, 41, 42, 53, 54, 55,
+        56, 57, 58, 67, 68, 69, 70, 71, 72, 73, 74, 83, 84, 85, 86, 87, 88, 89, 90, 99, 100, 101, 102, 103, 104, 105,
+        106, 115, 116, 117, 118, 119, 120, 121, 122, 130, 131, 132, 133, 134, 135, 136, 137, 138, 146, 147, 148, 149,
+        150, 151, 152, 153, 154, 162, 163, 164, 165, 166, 167, 168, 169, 170, 178, 179, 180, 181, 182, 183, 184, 185,
+        186, 194, 195, 196, 197, 198, 199, 200, 201, 202, 210, 211, 212, 213, 214, 215, 216, 217, 218, 226, 227, 228,
+        229, 230, 231, 232, 233, 234, 242, 243, 244, 245, 246, 247, 248, 249, 250,
+    ],
+];
 
 fn bad(what: &str) -> Failure {
     Failure::unreadable(format!("a {what} in it is invalid"))

@@ -66,8 +66,7 @@ pub(super) fn decode(frame: &mut Frame, header: &mut Header<'_>, segment: &[u8])
             for block in 0..h * v {
                 let (row, column) = (unit_row * v + block / h, unit_column * h + block % h);
                 let component = &mut frame.components[index];
-                let dc = header.dc[dc].as_ref();
-                let ac = header.ac[ac].as_ref();
+                let (dc, ac) = (header.dc(dc), header.ac(ac));
                 if !frame.progressive {
                     let mut coefficients = [0; 64];
                     if !dry {
@@ -107,7 +106,7 @@ impl Scan {
         for entry in segment[1..1 + count * 2].chunks_exact(2) {
             let index = frame.components.iter().position(|c| c.id == entry[0]).ok_or_else(invalid)?;
             let (dc, ac) = (usize::from(entry[1] >> 4), usize::from(entry[1] & 15));
-            if dc > 3 || ac > 3 || parts.iter().any(|part| part.0 == index) {
+            if parts.iter().any(|part| part.0 == index) {
                 return Err(invalid());
             }
             parts.push((index, dc, ac));
@@ -130,7 +129,7 @@ impl Scan {
         let needs_dc = first == 0 && high == 0;
         let needs_ac = last > 0;
         for &(_, dc, ac) in &parts {
-            if (needs_dc && header.dc[dc].is_none()) || (needs_ac && header.ac[ac].is_none()) {
+            if (needs_dc && header.dc(dc).is_none()) || (needs_ac && header.ac(ac).is_none()) {
                 return Err(Failure::unreadable("a Huffman table is missing"));
             }
         }

@@ -1,6 +1,8 @@
 //! The two passes. The inner loop sums [`LANES`] neighbouring bytes at once with the same coefficients, which the compiler
 //! turns into vector instructions; the horizontal pass gets there by transposing blocks of sixteen rows.
 
+use multiversion::multiversion;
+
 use super::{Taps, PRECISION_BITS};
 
 /// Rows that the horizontal pass takes together.
@@ -81,34 +83,30 @@ struct Block<'a> {
 
 impl Block<'_> {
     fn run(&self, source: &[u8], target: &mut [u8]) {
-        #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2.
-            return unsafe { self.run_avx2(source, target) };
-        }
-        self.run_portable(source, target);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    unsafe fn run_avx2(&self, source: &[u8], target: &mut [u8]) {
-        self.run_portable(source, target);
-    }
-
-    #[inline(always)]
-    fn run_portable(&self, source: &[u8], target: &mut [u8]) {
         let mut columns = vec![0u8; self.from * LANES];
         for (y, row) in source.chunks_exact(self.from * 3).enumerate() {
             for (pixel, column) in row.chunks_exact(3).zip(columns.chunks_exact_mut(LANES)) {
                 column[y * 3..y * 3 + 3].copy_from_slice(pixel);
             }
         }
-        for (x, &(start, first, last)) in self.spans.iter().enumerate() {
-            let sums = sum(&columns[start * LANES..], LANES, &self.taps[first..last]);
+        for_columns(&columns, self.spans, self.taps, |x, sums| {
             for (y, pixel) in sums.chunks_exact(3).enumerate() {
                 target[(y * self.to + x) * 3..][..3].copy_from_slice(pixel);
             }
-        }
+        });
+    }
+}
+
+/// Every output column of a transposed block.
+#[multiversion(targets("x86_64+avx2"))]
+fn for_columns(
+    columns: &[u8],
+    spans: &[(usize, usize, usize)],
+    taps: &[i32],
+    mut put: impl FnMut(usize, &[u8; LANES]),
+) {
+    for (x, &(start, first, last)) in spans.iter().enumerate() {
+        put(x, &sum(&columns[start * LANES..], LANES, &taps[first..last]));
     }
 }
 
@@ -123,23 +121,9 @@ pub(super) fn vertical(data: &[u8], width: usize, to: usize, mut taps: Taps) -> 
     out
 }
 
+/// One output row.
+#[multiversion(targets("x86_64+avx2"))]
 fn row(source: &[u8], stride: usize, taps: &[i32], target: &mut [u8]) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2.
-        return unsafe { row_avx2(source, stride, taps, target) };
-    }
-    row_portable(source, stride, taps, target);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-unsafe fn row_avx2(source: &[u8], stride: usize, taps: &[i32], target: &mut [u8]) {
-    row_portable(source, stride, taps, target);
-}
-
-#[inline(always)]
-fn row_portable(source: &[u8], stride: usize, taps: &[i32], target: &mut [u8]) {
     let mut x = 0;
     while x + LANES <= stride {
         target[x..x + LANES].copy_from_slice(&sum(&source[x..], stride, taps));
