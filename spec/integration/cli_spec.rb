@@ -15,4 +15,18 @@ RSpec.describe "the command" do
       expect([err, code]).to eq ["", 1]
     end
   end
+
+  it "ends with one line when interrupted" do
+    Dir.mktmpdir do |folder|
+      images = [png_file(folder)] * 5000
+      Open3.popen3(RbConfig.ruby, "-I", "#{Commands::ROOT}/lib", "#{Commands::ROOT}/exe/meme_captioner",
+                   "caption", "--model", Checkpoints.tiny, *images) do |_, out, err, process|
+        out.gets
+        reader = Thread.new { out.read }
+        Process.kill("INT", process.pid)
+        expect([err.read, process.value.exitstatus]).to eq ["meme_captioner: interrupted\n", 130]
+        reader.join
+      end
+    end
+  end
 end
