@@ -73,7 +73,7 @@ impl Caption {
                 }
                 Some(run) => {
                     if model.step(run)? == Stage::Done {
-                        return model.text(run);
+                        return Ok(model.text(run));
                     }
                 }
             }

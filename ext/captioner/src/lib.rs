@@ -13,6 +13,7 @@ pub mod models;
 pub mod nn;
 pub mod quant;
 pub mod runtime;
+pub mod store;
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -1,7 +1,7 @@
 //! Generation settings and the processors that they stand for (transformers, `generation/logits_process.py`). Processors
 //! work on log-probabilities, in the order of the reference: n-grams, forced BOS, forced EOS.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// When beam search may stop before the length limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,18 @@ impl<'de> Deserialize<'de> for EarlyStopping {
     }
 }
 
+impl Serialize for EarlyStopping {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            EarlyStopping::Yes => serializer.serialize_bool(true),
+            EarlyStopping::No => serializer.serialize_bool(false),
+            EarlyStopping::Never => serializer.serialize_str("never"),
+        }
+    }
+}
+
 /// The settings of one generation, under the names that transformers gives them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Settings {
     pub num_beams: usize,
     pub early_stopping: EarlyStopping,

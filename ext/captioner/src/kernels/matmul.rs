@@ -156,6 +156,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
 mod tests {
     use super::*;
     use crate::kernels::{Buffer, Storage};
+    use crate::quant::FloatType;
 
     /// The plain triple loop that the kernels are tested against.
     fn scalar(x: &[f32], w: &[f32], bias: &[f32], n: usize, k: usize) -> Vec<f32> {
@@ -173,7 +174,7 @@ mod tests {
         for (m, n, k) in [(1, 1, 1), (3, 70, 65), (8, 129, 64), (9, 63, 130), (37, 200, 33), (1100, 65, 16)] {
             let (x, w, bias) = (values(m * k, 1), values(n * k, 2), values(n, 3));
             let bytes = w.iter().flat_map(|v| v.to_le_bytes()).collect();
-            let matrix = Matrix::new(n, k, Storage::F32(Buffer::owned(bytes)));
+            let matrix = Matrix::new(n, k, Storage::Float(FloatType::F32, Buffer::owned(bytes))).unwrap();
             let expected = scalar(&x, &w, &bias, n, k);
             let mut out = vec![1.0; m * n];
             matmul(&x, &matrix, Some(&bias), Epilogue::Store, &mut out);

@@ -3,44 +3,94 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use half::slice::HalfFloatSliceExt;
-use half::{bf16, f16};
+use memmap2::Mmap;
+
+use crate::quant::{FloatType, Floats, Int8RowsRef, QuantizedRef, ScalesRef, Scheme, Source};
+use crate::Result;
 
 /// Bytes that are either mapped from a file or owned; cheap to clone, immutable.
 #[derive(Clone)]
 pub struct Buffer {
-    owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    owner: Owner,
     range: Range<usize>,
 }
 
+#[derive(Clone)]
+enum Owner {
+    Mapped(Arc<Mmap>),
+    Owned(Arc<Vec<u8>>),
+}
+
 impl Buffer {
-    /// A window of `owner`'s bytes. `range` must lie inside.
-    pub fn new(owner: Arc<dyn AsRef<[u8]> + Send + Sync>, range: Range<usize>) -> Self {
-        assert!(range.start <= range.end && range.end <= (*owner).as_ref().len());
-        Self { owner, range }
+    /// All of a mapped file.
+    pub fn mapped(file: Mmap) -> Self {
+        let range = 0..file.len();
+        Self { owner: Owner::Mapped(Arc::new(file)), range }
     }
 
-    /// Bytes owned by the buffer alone.
+    /// Bytes in memory.
     pub fn owned(bytes: Vec<u8>) -> Self {
         let range = 0..bytes.len();
-        Self { owner: Arc::new(bytes), range }
+        Self { owner: Owner::Owned(Arc::new(bytes)), range }
+    }
+
+    /// A window of this buffer; it shares the bytes.
+    ///
+    /// # Panics
+    /// If `range` leaves the buffer.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let range = self.range.start + range.start..self.range.start + range.end;
+        assert!(range.start <= range.end && range.end <= self.range.end, "a window outside its buffer");
+        Self { owner: self.owner.clone(), range }
     }
 
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
-        &(*self.owner).as_ref()[self.range.clone()]
+        match &self.owner {
+            Owner::Mapped(file) => &file[self.range.clone()],
+            Owner::Owned(bytes) => &bytes[self.range.clone()],
+        }
+    }
+
+    /// Number of bytes.
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Is there nothing?
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// Tells the system that mapped pages are not needed for now; they come back from the file when they are.
+    pub fn release_pages(&self) {
+        if let Owner::Mapped(file) = &self.owner {
+            // SAFETY: the mapping is read-only and of a file, so a dropped page is read again, not lost.
+            let _ = unsafe {
+                file.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, self.range.start, self.range.len())
+            };
+        }
     }
 }
 
 /// How a matrix is stored.
 #[derive(Clone)]
 pub enum Storage {
-    /// Little-endian IEEE single precision.
-    F32(Buffer),
-    /// Little-endian IEEE half precision.
-    F16(Buffer),
-    /// Little-endian bfloat16.
-    Bf16(Buffer),
+    /// Little-endian numbers, row-major.
+    Float(FloatType, Buffer),
+    /// 4-bit codes in blocks over the row-major matrix, see [`crate::quant`].
+    Blocks { scheme: Scheme, codes: Buffer, scales: BlockScales },
+    /// Bytes with a scale for each row.
+    Int8 { codes: Buffer, scales: (FloatType, Buffer) },
+}
+
+/// Scales of 4-bit blocks.
+#[derive(Clone)]
+pub enum BlockScales {
+    /// One number a block.
+    Plain(FloatType, Buffer),
+    /// An 8-bit code a block, a magnitude for each 256 of those, and an offset for all. `map` is the table of the codes.
+    Double { q: Buffer, absmax2: Buffer, offset: f32, map: Buffer },
 }
 
 /// A `[rows, cols]` weight, `rows` being output features (or vocabulary entries).
@@ -52,14 +102,21 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Wraps stored weights; the buffer's length must fit the shape.
-    pub fn new(rows: usize, cols: usize, storage: Storage) -> Self {
-        let (buffer, width) = match &storage {
-            Storage::F32(b) => (b, 4),
-            Storage::F16(b) | Storage::Bf16(b) => (b, 2),
+    /// Wraps stored weights.
+    ///
+    /// # Errors
+    /// `CorruptModel` if a part's length does not fit the shape; the message names the part, not the tensor.
+    pub fn new(rows: usize, cols: usize, storage: Storage) -> Result<Self> {
+        let matrix = Self { rows, cols, storage };
+        let fits = match &matrix.storage {
+            Storage::Float(kind, values) => values.len() == rows * cols * kind.size(),
+            Storage::Blocks { .. } => matrix.blocks()?.len() == rows * cols,
+            Storage::Int8 { codes, scales } => codes.len() == rows * cols && scales.1.len() == rows * scales.0.size(),
         };
-        assert_eq!(buffer.as_slice().len(), rows * cols * width, "buffer of a {rows}x{cols} matrix");
-        Self { rows, cols, storage }
+        if !fits {
+            return Err(crate::Error::CorruptModel(format!("does not hold {rows}x{cols} values")));
+        }
+        Ok(matrix)
     }
 
     /// Output features.
@@ -72,31 +129,67 @@ impl Matrix {
         self.cols
     }
 
-    /// Bytes that the weights take, mapped or owned.
-    pub fn bytes(&self) -> usize {
-        match &self.storage {
-            Storage::F32(b) | Storage::F16(b) | Storage::Bf16(b) => b.as_slice().len(),
-        }
+    /// How it is stored.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// The 4-bit blocks of [`Storage::Blocks`].
+    pub fn blocks(&self) -> Result<QuantizedRef<'_>> {
+        let Storage::Blocks { scheme, codes, scales } = &self.storage else {
+            return Err(crate::Error::Internal("this matrix is not in 4-bit blocks".into()));
+        };
+        let scales = match scales {
+            BlockScales::Plain(kind, values) => ScalesRef::Plain(Floats::Bytes(*kind, values.as_slice())),
+            BlockScales::Double { q, absmax2, offset, map } => ScalesRef::Double {
+                q: q.as_slice(),
+                absmax2: Floats::Bytes(FloatType::F32, absmax2.as_slice()),
+                offset: *offset,
+                map: Floats::Bytes(FloatType::F32, map.as_slice()),
+            },
+        };
+        QuantizedRef::new(*scheme, self.rows * self.cols, codes.as_slice(), scales)
     }
 
     /// Writes `rows` as `f32` into `out`, which holds `rows.len() * cols` values.
     pub fn dequantize_rows(&self, rows: Range<usize>, out: &mut [f32]) {
         let elements = rows.start * self.cols..rows.end * self.cols;
-        debug_assert_eq!(elements.len(), out.len());
+        assert_eq!(elements.len(), out.len(), "an output of another length than the rows");
         match &self.storage {
-            Storage::F32(b) => read_f32(&b.as_slice()[elements.start * 4..elements.end * 4], out),
-            Storage::F16(b) => read_f16(&b.as_slice()[elements.start * 2..elements.end * 2], out),
-            Storage::Bf16(b) => read_bf16(&b.as_slice()[elements.start * 2..elements.end * 2], out),
+            Storage::Float(kind, values) => Source::Bytes(*kind, values.as_slice()).read(elements.start, out),
+            Storage::Blocks { .. } => self.blocks().expect("checked when it was made").dequantize(elements, out),
+            Storage::Int8 { codes, scales: (kind, scales) } => {
+                let scales = Floats::Bytes(*kind, scales.as_slice());
+                Int8RowsRef::from_bytes(self.rows, self.cols, codes.as_slice(), scales)
+                    .expect("checked when it was made")
+                    .dequantize(elements, out);
+            }
         }
     }
 
-    /// The transposed matrix, copied in the same precision; for the one parameter that a layout stores as `[in, out]`.
+    /// See [`Buffer::release_pages`], for every part.
+    pub fn release_pages(&self) {
+        match &self.storage {
+            Storage::Float(_, buffer) => buffer.release_pages(),
+            Storage::Blocks { codes, .. } | Storage::Int8 { codes, .. } => codes.release_pages(),
+        }
+    }
+
+    /// All values, row-major.
+    pub fn to_vec(&self) -> Vec<f32> {
+        let mut values = vec![0.0; self.rows * self.cols];
+        self.dequantize_rows(0..self.rows, &mut values);
+        values
+    }
+
+    /// The transposed matrix in memory: in the same precision if that is a floating-point one, else in `f32`. For the one
+    /// parameter that a layout stores as `[in, out]`.
     pub fn transposed(&self) -> Self {
-        let (buffer, width) = match &self.storage {
-            Storage::F32(b) => (b, 4),
-            Storage::F16(b) | Storage::Bf16(b) => (b, 2),
+        let (kind, bytes) = match &self.storage {
+            Storage::Float(kind, values) => (*kind, values.clone()),
+            _ => (FloatType::F32, Buffer::owned(self.to_vec().iter().flat_map(|v| v.to_le_bytes()).collect())),
         };
-        let bytes = buffer.as_slice();
+        let (bytes, width) = (bytes.as_slice(), kind.size());
         let mut out = Vec::with_capacity(bytes.len());
         for col in 0..self.cols {
             for row in 0..self.rows {
@@ -104,37 +197,7 @@ impl Matrix {
                 out.extend_from_slice(&bytes[at..at + width]);
             }
         }
-        let owned = Buffer::owned(out);
-        let storage = match &self.storage {
-            Storage::F32(_) => Storage::F32(owned),
-            Storage::F16(_) => Storage::F16(owned),
-            Storage::Bf16(_) => Storage::Bf16(owned),
-        };
-        Self { rows: self.cols, cols: self.rows, storage }
-    }
-}
-
-/// Little-endian bytes as `f32`s; safetensors does not promise alignment, so nothing is cast without a look.
-pub(crate) fn read_f32(bytes: &[u8], out: &mut [f32]) {
-    for (out, b) in out.iter_mut().zip(bytes.chunks_exact(4)) {
-        *out = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-    }
-}
-
-pub(crate) fn read_f16(bytes: &[u8], out: &mut [f32]) {
-    // SAFETY: any bit pattern is an f16, and the middle part is aligned by definition.
-    let (head, middle, tail) = unsafe { bytes.align_to::<f16>() };
-    if cfg!(target_endian = "little") && head.is_empty() && tail.is_empty() {
-        return middle.convert_to_f32_slice(out);
-    }
-    for (out, b) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-        *out = f16::from_le_bytes([b[0], b[1]]).to_f32();
-    }
-}
-
-pub(crate) fn read_bf16(bytes: &[u8], out: &mut [f32]) {
-    for (out, b) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-        *out = bf16::from_le_bytes([b[0], b[1]]).to_f32();
+        Self { rows: self.cols, cols: self.rows, storage: Storage::Float(kind, Buffer::owned(out)) }
     }
 }
 
@@ -143,19 +206,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unaligned_halves_read_the_same() {
-        let values: Vec<f16> = (0..33).map(|i| f16::from_f32(i as f32 * 0.7 - 9.0)).collect();
-        let bytes: Vec<u8> = std::iter::once(0).chain(values.iter().flat_map(|v| v.to_le_bytes())).collect();
-        let mut out = vec![0.0; 33];
-        read_f16(&bytes[1..], &mut out);
-        assert_eq!(out, values.iter().map(|v| v.to_f32()).collect::<Vec<_>>());
+    fn transposing_twice_is_the_identity() {
+        let bytes: Vec<u8> = (0..5 * 3 * 2).collect();
+        let m = Matrix::new(5, 3, Storage::Float(FloatType::F16, Buffer::owned(bytes.clone()))).unwrap();
+        let Storage::Float(_, b) = m.transposed().transposed().storage else { unreachable!() };
+        assert_eq!(b.as_slice(), bytes);
     }
 
     #[test]
-    fn transposing_twice_is_the_identity() {
-        let bytes: Vec<u8> = (0..5 * 3 * 2).collect();
-        let m = Matrix::new(5, 3, Storage::F16(Buffer::owned(bytes.clone())));
-        let Storage::F16(b) = m.transposed().transposed().storage else { unreachable!() };
-        assert_eq!(b.as_slice(), bytes);
+    fn a_part_of_the_wrong_length_is_refused() {
+        for len in [29, 31, 0] {
+            assert!(Matrix::new(5, 3, Storage::Float(FloatType::F16, Buffer::owned(vec![0; len]))).is_err());
+        }
     }
 }

@@ -12,7 +12,7 @@ pub use attention::{add_channel_scores, attend, attend_cached, mix_channels, Hea
 pub use convolution::{depthwise_3x3_residual, Patches};
 pub use elementwise::{add, erf, exp, gelu, softmax};
 pub use matmul::{dot, matmul, matmul_rows, Epilogue};
-pub use matrix::{Buffer, Matrix, Storage};
+pub use matrix::{BlockScales, Buffer, Matrix, Storage};
 pub use norm::layer_norm;
 
 /// Rows of activations that one task works on at a time: few enough that a tile's intermediates stay in the cache,

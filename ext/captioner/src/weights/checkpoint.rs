@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
-use safetensors::{tensor::TensorInfo, Dtype, SafeTensors};
+use safetensors::tensor::{TensorInfo, TensorView};
+use safetensors::{Dtype, SafeTensors};
 
-use super::{Layout, Source};
-use crate::kernels::{Buffer, Matrix, Storage};
+use super::{bitsandbytes, Layout, Source};
+use crate::kernels::{BlockScales, Buffer, Matrix, Storage};
+use crate::quant::{FloatType, Floats, ScalesRef};
 use crate::{Error, Result};
-
-/// How a file's bytes are held: mapped, or read.
-type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// The tensors of a checkpoint, mapped from its files (or read into memory, for volumes where somebody may truncate a
 /// file while it is in use).
@@ -24,8 +23,7 @@ pub struct Checkpoint {
 
 struct Entry {
     file: Arc<PathBuf>,
-    bytes: Bytes,
-    data: usize,
+    bytes: Buffer,
     info: TensorInfo,
 }
 
@@ -38,29 +36,25 @@ impl Checkpoint {
     pub fn open(dir: &Path, map: bool) -> Result<Self> {
         let mut tensors = HashMap::new();
         for path in weight_files(dir)? {
-            let bytes = open(&path, map)?;
+            let bytes = open_file(&path, map)?;
             let damaged = |error| {
                 Error::CorruptModel(format!(
                     "{} is not a complete safetensors file ({error}); delete it and fetch it again",
                     path.display()
                 ))
             };
-            let (header, metadata) = SafeTensors::read_metadata((*bytes).as_ref()).map_err(damaged)?;
+            let (header, metadata) = SafeTensors::read_metadata(bytes.as_slice()).map_err(damaged)?;
             let file = Arc::new(path.clone());
             for (name, info) in metadata.tensors() {
-                let entry = Entry { file: file.clone(), bytes: bytes.clone(), data: header + 8, info: info.clone() };
-                tensors.insert(name, entry);
+                let (start, end) = info.data_offsets;
+                let bytes = bytes.slice(header + 8 + start..header + 8 + end);
+                tensors.insert(name, Entry { file: file.clone(), bytes, info: info.clone() });
             }
         }
         let layout = Layout::detect(tensors.keys().map(String::as_str)).ok_or_else(|| {
             Error::UnsupportedModel(format!("the weights in {} are not those of a Florence-2 model", dir.display()))
         })?;
         Ok(Self { tensors, layout })
-    }
-
-    /// Bytes of all tensors.
-    pub fn bytes(&self) -> usize {
-        self.tensors.values().map(|entry| entry.info.data_offsets.1 - entry.info.data_offsets.0).sum()
     }
 
     /// The entry of a name in Microsoft's layout, and the name it has here.
@@ -75,24 +69,41 @@ impl Checkpoint {
         }
     }
 
-    fn checked(&self, name: &str, shape: &[usize]) -> Result<(Buffer, Dtype)> {
-        let (entry, own) = self.entry(name)?;
-        if entry.info.shape != shape {
-            return Err(Error::CorruptModel(format!(
-                "tensor {own} in {} has shape {:?}, config.json asks for {shape:?}",
-                entry.file.display(),
-                entry.info.shape
-            )));
+    /// A 4-bit weight as transformers and bitsandbytes save it, if `name` (in the file's own layout) is one.
+    fn blocks(&self, own: &str, shape: &[usize]) -> Result<Option<Matrix>> {
+        if bitsandbytes::codebook(own, |name| self.tensors.contains_key(name)).is_none() {
+            return Ok(None);
         }
-        if !matches!(entry.info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-            return Err(Error::CorruptModel(format!(
-                "tensor {own} in {} has dtype {:?}; f32, f16 and bf16 are understood",
-                entry.file.display(),
-                entry.info.dtype
-            )));
+        let entry = &self.tensors[own];
+        let weight = bitsandbytes::read(&entry.file, own, |name| {
+            let entry = self.tensors.get(name)?;
+            TensorView::new(entry.info.dtype, entry.info.shape.clone(), entry.bytes.as_slice()).ok()
+        })?;
+        if weight.shape != shape {
+            return Err(self.shape_error(entry, own, &weight.shape, shape));
         }
-        let (start, end) = entry.info.data_offsets;
-        Ok((Buffer::new(entry.bytes.clone(), entry.data + start..entry.data + end), entry.info.dtype))
+        let part = |part: &str| self.tensors[&format!("{own}.{part}")].bytes.clone();
+        let scales = match weight.values.scales() {
+            ScalesRef::Double { offset, map, .. } => BlockScales::Double {
+                q: part("absmax"),
+                absmax2: part("nested_absmax"),
+                offset,
+                map: Buffer::owned(map.to_vec().iter().flat_map(|v| v.to_le_bytes()).collect()),
+            },
+            ScalesRef::Plain(scales) => {
+                let kind = if let Floats::Bytes(kind, _) = scales { kind } else { FloatType::F32 };
+                BlockScales::Plain(kind, part("absmax"))
+            }
+        };
+        let storage = Storage::Blocks { scheme: weight.values.scheme(), codes: entry.bytes.clone(), scales };
+        matrix(own, entry, shape, storage).map(Some)
+    }
+
+    fn shape_error(&self, entry: &Entry, own: &str, found: &[usize], wanted: &[usize]) -> Error {
+        Error::CorruptModel(format!(
+            "tensor {own} in {} has shape {found:?}, config.json asks for {wanted:?}",
+            entry.file.display()
+        ))
     }
 }
 
@@ -102,31 +113,50 @@ impl Source for Checkpoint {
     }
 
     fn matrix(&self, name: &str, shape: &[usize]) -> Result<Matrix> {
-        let (buffer, dtype) = self.checked(name, shape)?;
-        let storage = match dtype {
-            Dtype::F32 => Storage::F32(buffer),
-            Dtype::F16 => Storage::F16(buffer),
-            _ => Storage::Bf16(buffer),
+        let (entry, own) = self.entry(name)?;
+        if let Some(blocks) = self.blocks(&own, shape)? {
+            return Ok(blocks);
+        }
+        if entry.info.shape != shape {
+            return Err(self.shape_error(entry, &own, &entry.info.shape, shape));
+        }
+        let kind = match entry.info.dtype {
+            Dtype::F32 => FloatType::F32,
+            Dtype::F16 => FloatType::F16,
+            Dtype::BF16 => FloatType::Bf16,
+            other => {
+                return Err(Error::CorruptModel(format!(
+                    "tensor {own} in {} has dtype {other:?}; f32, f16, bf16 and bitsandbytes' 4-bit are understood",
+                    entry.file.display()
+                )))
+            }
         };
-        Ok(Matrix::new(shape[0], shape[1..].iter().product(), storage))
+        matrix(&own, entry, shape, Storage::Float(kind, entry.bytes.clone()))
     }
 
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let matrix = self.matrix(name, shape)?;
-        let mut values = vec![0.0; matrix.rows() * matrix.cols()];
-        matrix.dequantize_rows(0..matrix.rows(), &mut values);
-        Ok(values)
+        Ok(self.matrix(name, shape)?.to_vec())
     }
 
     fn layout(&self) -> Layout {
         self.layout
     }
+
+    fn bytes(&self) -> usize {
+        self.tensors.values().map(|entry| entry.bytes.len()).sum()
+    }
 }
 
-fn open(path: &Path, map: bool) -> Result<Bytes> {
+fn matrix(own: &str, entry: &Entry, shape: &[usize], storage: Storage) -> Result<Matrix> {
+    Matrix::new(shape[0], shape[1..].iter().product(), storage)
+        .map_err(|error| Error::CorruptModel(format!("tensor {own} in {}: {error}", entry.file.display())))
+}
+
+/// A file's bytes, mapped or read.
+pub(super) fn open_file(path: &Path, map: bool) -> Result<Buffer> {
     let reading = |error| Error::reading(path, &error);
     if !map {
-        return Ok(Arc::new(std::fs::read(path).map_err(reading)?));
+        return Ok(Buffer::owned(std::fs::read(path).map_err(reading)?));
     }
     let file = File::open(path).map_err(reading)?;
     if file.metadata().map_err(reading)?.len() == 0 {
@@ -134,7 +164,7 @@ fn open(path: &Path, map: bool) -> Result<Bytes> {
     }
     // SAFETY: a mapped file must not be truncated while it is in use. Downloads are renamed into place and never
     // rewritten; for other volumes there is `map = false`.
-    Ok(Arc::new(unsafe { Mmap::map(&file) }.map_err(reading)?))
+    Ok(Buffer::mapped(unsafe { Mmap::map(&file) }.map_err(reading)?))
 }
 
 /// The weight files of a folder, in a fixed order.

@@ -4,6 +4,7 @@
 pub mod bitsandbytes;
 mod checkpoint;
 mod names;
+pub mod packed;
 pub mod seeded;
 
 use std::fmt::Display;
@@ -24,6 +25,8 @@ pub trait Source {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
     /// The layout that the names were translated from.
     fn layout(&self) -> Layout;
+    /// Bytes that the weights take, mapped or in memory.
+    fn bytes(&self) -> usize;
 }
 
 /// A place in the tree of names.

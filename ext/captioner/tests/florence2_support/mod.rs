@@ -1,4 +1,6 @@
 //! The golden cases, and the seeded checkpoints that they were made with.
+// Each test file uses a part of this.
+#![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
 
@@ -80,8 +82,13 @@ impl Cases {
         cases
     }
 
+    /// The folder of a case's checkpoint.
+    pub fn checkpoint(&self, case: &Case) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join(&case.checkpoint)
+    }
+
     pub fn model(&self, case: &Case) -> Florence2 {
-        Florence2::load(&self.folder.as_ref().unwrap().path().join(&case.checkpoint), true).unwrap()
+        Florence2::load(&self.checkpoint(case), true).unwrap()
     }
 
     pub fn image(&self, case: &Case) -> RgbImage {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::{de::DeserializeOwned, Deserialize};
+use serde::{de::DeserializeOwned, Deserialize, Deserializer};
 
 use crate::generate::{EarlyStopping, Settings};
 use crate::nn::Activation;
@@ -99,9 +99,16 @@ struct GenerationFile {
     length_penalty: Option<f32>,
     no_repeat_ngram_size: Option<usize>,
     forced_bos_token_id: Option<u32>,
-    forced_eos_token_id: Option<u32>,
+    /// The outer option is whether it is there at all: the Microsoft layout's default is not `null`.
+    #[serde(default, deserialize_with = "present")]
+    forced_eos_token_id: Option<Option<u32>>,
     decoder_start_token_id: Option<u32>,
     eos_token_id: Option<u32>,
+}
+
+/// Keeps `null` apart from an absent key.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Option<u32>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 mod default {
@@ -137,8 +144,17 @@ impl Config {
                 kind["model_type"]
             )));
         }
-        let config: Self = read_json(&path)?;
-        config.check().map_err(|what| Error::CorruptModel(format!("{}: {what}", path.display())))?;
+        Self::from_json(&kind.to_string())
+            .map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
+    }
+
+    /// Reads and checks a configuration's text.
+    ///
+    /// # Errors
+    /// `CorruptModel` for numbers that do not fit together.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let config: Self = serde_json::from_str(text).map_err(|error| Error::CorruptModel(error.to_string()))?;
+        config.check().map_err(Error::CorruptModel)?;
         Ok(config)
     }
 
@@ -203,13 +219,15 @@ impl Config {
             Layout::Native => GenerationFile::default(),
         };
         let ids = &self.text_config.generation;
+        // The configuration class of Microsoft's code forces `</s>` unless told otherwise.
+        let forced_eos_default = (layout == Layout::Microsoft).then_some(2);
         let settings = Settings {
             num_beams: file.num_beams.unwrap_or(1),
             early_stopping: file.early_stopping.unwrap_or(EarlyStopping::No),
             length_penalty: file.length_penalty.unwrap_or(1.0),
             no_repeat_ngram_size: file.no_repeat_ngram_size.unwrap_or(0),
             forced_bos_token_id: file.forced_bos_token_id,
-            forced_eos_token_id: file.forced_eos_token_id,
+            forced_eos_token_id: file.forced_eos_token_id.unwrap_or(forced_eos_default),
             decoder_start_token_id: file.decoder_start_token_id.or(ids.decoder_start_token_id).unwrap_or(2),
             eos_token_id: file.eos_token_id.or(ids.eos_token_id).unwrap_or(2),
         };

@@ -9,8 +9,10 @@
 mod bart;
 mod config;
 mod davit;
+mod packing;
 mod processor;
 mod projector;
+mod vocabulary;
 
 use std::path::Path;
 
@@ -22,11 +24,13 @@ use davit::DaViT;
 use projector::Projector;
 
 pub use davit::Reached;
+pub use packing::pack;
 pub use processor::{Processor, Task};
 
 use crate::generate::{Search, Settings, Step};
 use crate::image::RgbImage;
 use crate::nn::{with_values, Embedding};
+use crate::weights::packed::Packed;
 use crate::weights::{Checkpoint, Scope, Source};
 use crate::{Error, Result};
 
@@ -63,22 +67,34 @@ impl Default for Options {
 }
 
 impl Florence2 {
-    /// Loads the checkpoint in `dir`; `map` maps its weights instead of reading them.
-    pub fn load(dir: &Path, map: bool) -> Result<Self> {
+    /// Loads the checkpoint in the folder `path`, or the packed file `path`; `map` maps its weights instead of reading them.
+    pub fn load(path: &Path, map: bool) -> Result<Self> {
+        if path.is_file() {
+            return packing::load(&Packed::open(path, map)?);
+        }
+        Self::load_folder(path, &Checkpoint::open(path, map)?)
+    }
+
+    fn load_folder(dir: &Path, weights: &dyn Source) -> Result<Self> {
         let config = Config::read(dir)?;
-        let weights = Checkpoint::open(dir, map)?;
-        let root = Scope::root(&weights);
+        let settings = config.generation(dir, weights.layout())?;
+        let processor = Processor::read(dir, config.text_config.vocab_size)?;
+        Self::build(config, settings, processor, weights)
+    }
+
+    fn build(config: Config, settings: Settings, processor: Processor, weights: &dyn Source) -> Result<Self> {
+        let root = Scope::root(weights);
         let table = token_table(&config.text_config, &root)?;
         Ok(Self {
-            settings: config.generation(dir, weights.layout())?,
-            processor: Processor::read(dir, config.text_config.vocab_size)?,
+            settings,
+            processor,
             vision: DaViT::load(&config.vision_config, root.pp("vision_tower"))?,
             projector: Projector::load(&config.vision_config, root.clone())?,
             tokens: token_embedding(&config.text_config, &table),
             encoder: Encoder::load(&config.text_config, root.pp("language_model.model.encoder"))?,
             decoder: Decoder::load(&config.text_config, &table, &root)?,
-            bytes: weights.bytes(),
             config,
+            bytes: weights.bytes(),
         })
     }
 
@@ -116,7 +132,8 @@ impl Florence2 {
         if asked == 0 {
             return Err(Error::InvalidArgument("max_new_tokens must be at least 1".into()));
         }
-        let max_new_tokens = asked.min(self.config.text_config.max_position_embeddings - 1);
+        // The last token is never an input, so the start token takes its position.
+        let max_new_tokens = asked.min(self.config.text_config.max_position_embeddings);
         let progress = self.vision.start(self.processor.pixels(image)?, self.processor.size());
         Ok(Run { task: options.task, state: State::Vision(progress), search: Search::new(settings, max_new_tokens) })
     }
@@ -188,7 +205,7 @@ impl Florence2 {
     }
 
     /// The caption of a run that is done.
-    pub fn text(&self, run: &Run) -> Result<String> {
+    pub fn text(&self, run: &Run) -> String {
         self.processor.text(run.tokens())
     }
 }

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use serde::Deserialize;
-use tokenizers::{AddedToken, Tokenizer};
+use serde::{Deserialize, Serialize};
 
 use super::config::read_json;
+use super::vocabulary::{self, Vocabulary};
 use crate::image::{self, Filter, RgbImage};
 use crate::{Error, Result};
 
@@ -35,7 +35,7 @@ impl Task {
     }
 
     /// The question that stands for it.
-    fn prompt(self) -> &'static str {
+    pub(super) fn prompt(self) -> &'static str {
         match self {
             Task::Caption => "What does the image describe?",
             Task::DetailedCaption => "Describe in detail what is shown in the image.",
@@ -57,8 +57,8 @@ impl std::str::FromStr for Task {
 }
 
 /// `preprocessor_config.json`, or the part of `processor_config.json` that newer versions write instead.
-#[derive(Debug, Clone, Deserialize)]
-struct ImageConfig {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ImageConfig {
     size: Size,
     #[serde(default = "default::resample")]
     resample: u64,
@@ -68,7 +68,7 @@ struct ImageConfig {
     image_std: [f32; 3],
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Size {
     height: u32,
     width: u32,
@@ -87,34 +87,37 @@ mod default {
 pub struct Processor {
     image: ImageConfig,
     filter: Filter,
-    tokenizer: Tokenizer,
-    prompts: [Vec<u32>; 4],
+    vocabulary: Vocabulary,
+    /// Token ids of each task's prompt, in the order of [`Task::ALL`].
+    prompts: Vec<Vec<u32>>,
 }
 
 impl Processor {
-    /// Reads `preprocessor_config.json` (or `processor_config.json`) and `tokenizer.json` in `dir`. `vocabulary` is the
-    /// number of rows of the token table.
-    pub fn read(dir: &Path, vocabulary: usize) -> Result<Self> {
+    /// Reads `preprocessor_config.json` (or `processor_config.json`) and `tokenizer.json` in `dir`. `tokens` is the number
+    /// of rows of the token table.
+    pub fn read(dir: &Path, tokens: usize) -> Result<Self> {
         let (path, image) = image_config(dir)?;
-        let corrupt = |what: String| Error::CorruptModel(format!("{}: {what}", path.display()));
-        let filter = Filter::from_pillow(image.resample).map_err(|error| corrupt(error.to_string()))?;
+        let (vocabulary, prompts) = vocabulary::read(dir, tokens)?;
+        Self::new(image, vocabulary, prompts)
+            .map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
+    }
+
+    /// A processor from its parts.
+    ///
+    /// # Errors
+    /// `CorruptModel` for a size or a filter that cannot be.
+    pub(super) fn new(image: ImageConfig, vocabulary: Vocabulary, prompts: Vec<Vec<u32>>) -> Result<Self> {
+        let filter = Filter::from_pillow(image.resample).map_err(|error| Error::CorruptModel(error.to_string()))?;
         let Size { height, width } = image.size;
-        if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) {
-            return Err(corrupt(format!("a size of {width}x{height} pixels is not plausible")));
+        if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) || prompts.len() != Task::ALL.len() {
+            return Err(Error::CorruptModel(format!("a size of {width}x{height} pixels is not plausible")));
         }
-        let tokenizer = read_tokenizer(dir, vocabulary)?;
-        let prompts = Task::ALL.map(|task| {
-            let encoding = tokenizer.encode(task.prompt(), true);
-            encoding.map(|encoding| encoding.get_ids().to_vec()).unwrap_or_default()
-        });
-        let path = dir.join("tokenizer.json");
-        if prompts.iter().any(|ids| ids.is_empty() || ids.iter().any(|id| *id as usize >= vocabulary)) {
-            return Err(Error::CorruptModel(format!(
-                "{} does not encode the prompts within the model's {vocabulary} tokens",
-                path.display()
-            )));
-        }
-        Ok(Self { image, filter, tokenizer, prompts })
+        Ok(Self { image, filter, vocabulary, prompts })
+    }
+
+    /// What a packed file keeps.
+    pub(super) fn parts(&self) -> (&ImageConfig, &Vocabulary, &[Vec<u32>]) {
+        (&self.image, &self.vocabulary, &self.prompts)
     }
 
     /// Height and width of the network's input.
@@ -143,10 +146,8 @@ impl Processor {
     }
 
     /// The caption that generated ids stand for: special tokens of the vocabulary stay, the ends go.
-    pub fn text(&self, ids: &[u32]) -> Result<String> {
-        let text = self.tokenizer.decode(ids, false);
-        let text = text.map_err(|error| Error::Internal(format!("cannot decode {ids:?}: {error}")))?;
-        Ok(text.replace("<s>", "").replace("</s>", "").trim().to_string())
+    pub fn text(&self, ids: &[u32]) -> String {
+        self.vocabulary.text(ids).replace("<s>", "").replace("</s>", "").trim().to_string()
     }
 }
 
@@ -161,29 +162,4 @@ fn image_config(dir: &Path) -> Result<(std::path::PathBuf, ImageConfig)> {
         image_processor: ImageConfig,
     }
     Ok((joint.clone(), read_json::<Joint>(&joint)?.image_processor))
-}
-
-/// The tokenizer with the special tokens that the reference's processor appends, in its order, as far as the model's
-/// token table has rows for them.
-fn read_tokenizer(dir: &Path, vocabulary: usize) -> Result<Tokenizer> {
-    let path = dir.join("tokenizer.json");
-    let bytes = std::fs::read(&path).map_err(|error| Error::reading(&path, &error))?;
-    let mut tokenizer = Tokenizer::from_bytes(bytes)
-        .map_err(|error| Error::CorruptModel(format!("{} is not a tokenizer: {error}", path.display())))?;
-    let room = vocabulary.saturating_sub(tokenizer.get_vocab_size(true));
-    let missing: Vec<AddedToken> = appended_tokens()
-        .filter(|token| tokenizer.token_to_id(token).is_none())
-        .take(room)
-        .map(|token| AddedToken::from(token, true))
-        .collect();
-    tokenizer.add_special_tokens(&missing);
-    Ok(tokenizer)
-}
-
-fn appended_tokens() -> impl Iterator<Item = String> {
-    let words = |list: &'static str| list.split(' ').map(str::to_string);
-    words("<od> </od> <ocr> </ocr>").chain((0..1000).map(|i| format!("<loc_{i}>"))).chain(words(
-        "<cap> </cap> <ncap> </ncap> <dcap> </dcap> <grounding> </grounding> <seg> </seg> <sep> <region_cap> \
-         </region_cap> <region_to_desciption> </region_to_desciption> <proposal> </proposal> <poly> </poly> <and>",
-    ))
 }

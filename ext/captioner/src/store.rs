@@ -1,0 +1,109 @@
+//! Packed files on this machine: made once from a checkpoint, by one process, and checked before they are used.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
+
+use crate::models::florence2;
+use crate::weights::packed::{self, Packed, Recipe};
+use crate::{Error, Result};
+
+const POLL: Duration = Duration::from_millis(50);
+
+/// A packed file that is ready to be loaded.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ready {
+    pub path: PathBuf,
+    /// Why it was made just now; nothing if it was there.
+    pub made: Option<String>,
+}
+
+/// The packed form of the checkpoint in `dir`, in `folder`: found, or made while other processes wait. `revision` is the
+/// checkpoint's commit; without one its files are looked at. The file's name is
+/// `<name>@<revision or content hash>-<recipe>-<format version>.safetensors`.
+///
+/// # Errors
+/// Those of [`florence2::pack`], and `Interrupted` while waiting.
+pub fn packed(
+    dir: &Path,
+    folder: &Path,
+    name: &str,
+    revision: Option<&str>,
+    recipe: &Recipe,
+    stop: &dyn Fn() -> bool,
+) -> Result<Ready> {
+    let identity = revision.map_or_else(|| fingerprint(dir), |revision| Ok(revision.to_string()))?;
+    let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    let path = folder.join(format!("{name}@{identity}-{}-{}.safetensors", recipe.name, packed::VERSION));
+    let Err(_) = usable(&path, &identity, recipe) else { return Ok(Ready { path, made: None }) };
+    let _lock = lock(&path, stop)?;
+    // Another process may have made it meanwhile.
+    let Err(why) = usable(&path, &identity, recipe) else { return Ok(Ready { path, made: None }) };
+    packed::remove_leftovers(&path);
+    florence2::pack(dir, recipe, &identity, &path, stop)?;
+    Ok(Ready { path, made: Some(why) })
+}
+
+/// Says why a file cannot be used.
+fn usable(path: &Path, identity: &str, recipe: &Recipe) -> std::result::Result<(), String> {
+    let file = Packed::open(path, true).map_err(|error| match error {
+        Error::NotFound(_) => "it was not there".to_string(),
+        error => error.to_string(),
+    })?;
+    let same = |key, value: &str| file.metadata(key).is_ok_and(|own| own == value);
+    if !same(packed::IDENTITY, identity) || !same(packed::RECIPE, &recipe.name) {
+        return Err(format!("{} was made from another checkpoint", path.display()));
+    }
+    Ok(())
+}
+
+/// Waits for the lock beside `path`. It is held until the file that is returned is dropped, or the process ends.
+fn lock(path: &Path, stop: &dyn Fn() -> bool) -> Result<File> {
+    let place = path.with_extension("lock");
+    let failed = |error: std::io::Error| {
+        Error::Download(format!("cannot write {}: {error}; choose another cache_dir", place.display()))
+    };
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&place).map_err(failed)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if stop() => return Err(Error::Interrupted),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(POLL),
+            // A file system without locks: two processes may do the same work, each under its own temporary name.
+            Err(TryLockError::Error(_)) => return Ok(file),
+        }
+    }
+}
+
+/// Tells checkpoints apart without reading all of them: the small files' contents, and of the weights the header, the
+/// length and the time of the last change. 16 hexadecimal digits.
+fn fingerprint(dir: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .map_err(|error| Error::reading(dir, &error))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json" || extension == "safetensors"))
+        .collect();
+    files.sort();
+    for path in files {
+        let reading = |error| Error::reading(&path, &error);
+        let mut file = File::open(&path).map_err(reading)?;
+        let about = file.metadata().map_err(reading)?;
+        hash.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+        hash.update(about.len().to_le_bytes());
+        let mut bytes = Vec::new();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            file.read_to_end(&mut bytes).map_err(reading)?;
+        } else {
+            let changed = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            hash.update(changed.as_nanos().to_le_bytes());
+            let _ = file.take(1 << 20).read_to_end(&mut bytes).map_err(reading)?;
+        }
+        hash.update(bytes);
+    }
+    Ok(hash.finalize()[..8].iter().map(|b| format!("{b:02x}")).collect())
+}

@@ -1,0 +1,172 @@
+//! The packed file: a model quantized once, in one file that works alone.
+//!
+//! It is a safetensors file with the names of Microsoft's layout. A 4-bit matrix is stored as parts, in the order of
+//! bitsandbytes over the row-major `[out, in]` matrix, so that a row is a run of bytes for a kernel that takes dot products
+//! and sixteen rows a simple transposition for one that works on panels:
+//!
+//! ```text
+//! header   {"__metadata__": {...}, "name": {"dtype", "shape", "data_offsets"}, ...}   padded, so that data starts at 64 n
+//! data     codes of every matrix      name            U8   two codes a byte, the even value in the high nibble
+//!          8-bit scales               name.absmax     U8   one a block of 64 values
+//!          magnitudes of scales       name.absmax2    F32  one for 256 scales; without double quantization absmax is F32
+//!          mean of the scales         name.offset     F32  one a matrix
+//!          int8 rows                  name            I8   with name.scale F16, one a row
+//!          everything else            name            F16  (or the checkpoint's own type)
+//!          vocabulary                 vocabulary.bytes U8, vocabulary.ends U32: the text of every token id
+//!
+//!          one row of 64 values:  byte 0        byte 1              byte 31
+//!                                 [c0   c1 ]    [c2   c3 ]    ...   [c62  c63]      value = code[c] * scale(block)
+//! ```
+//!
+//! Metadata: the source and its identity, the recipe, the configuration, the prompts' token ids, and a sha256 of every
+//! part and of the header (taken with its own field zeroed). Loading checks the header and the file's length, which takes
+//! no time; [`Packed::check`] reads everything.
+
+mod header;
+mod recipe;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+use sha2::{Digest, Sha256};
+
+use super::checkpoint::open_file;
+use super::{Layout, Source};
+use crate::kernels::{BlockScales, Buffer, Matrix, Storage};
+use crate::quant::{dynamic, FloatType, Scheme};
+use crate::{Error, Result};
+
+pub use recipe::{Form, Recipe, Role};
+pub use write::{remove_leftovers, Contents, Writer};
+
+use header::Header;
+
+/// Version of the format. Files of another version are made anew.
+pub const VERSION: &str = "1";
+
+/// The metadata's entry that says which checkpoint a file was made from.
+pub const IDENTITY: &str = "identity";
+/// The metadata's entry with the recipe's name.
+pub const RECIPE: &str = "recipe";
+
+/// An open packed file.
+pub struct Packed {
+    path: PathBuf,
+    header: Header,
+    data: Buffer,
+    scale_map: Buffer,
+}
+
+impl Packed {
+    /// Opens `path`, mapped or read.
+    ///
+    /// # Errors
+    /// `NotFound`, or `CorruptModel` for a file that is damaged, foreign or of another version.
+    pub fn open(path: &Path, map: bool) -> Result<Self> {
+        let bytes = open_file(path, map)?;
+        let (header, start) = Header::read(bytes.as_slice())
+            .map_err(|what| Error::CorruptModel(format!("{}: {what}; delete it to have it made anew", path.display())))?;
+        let scale_map = Buffer::owned(dynamic::map().iter().flat_map(|v| v.to_le_bytes()).collect());
+        Ok(Self { path: path.to_path_buf(), header, data: bytes.slice(start..bytes.len()), scale_map })
+    }
+
+    /// An entry of the metadata.
+    ///
+    /// # Errors
+    /// `CorruptModel` if there is none.
+    pub fn metadata(&self, key: &str) -> Result<&str> {
+        self.header.metadata.get(key).map(String::as_str).ok_or_else(|| self.corrupt(format!("has no {key}")))
+    }
+
+    /// The bytes of a part.
+    ///
+    /// # Errors
+    /// `CorruptModel` if there is none.
+    pub fn part(&self, name: &str) -> Result<Buffer> {
+        let entry = self.header.entry(name).ok_or_else(|| self.corrupt(format!("has no part {name}")))?;
+        Ok(self.data.slice(entry.range.clone()))
+    }
+
+    /// Reads every part and compares its checksum.
+    ///
+    /// # Errors
+    /// `CorruptModel` naming the first part that is not what was written.
+    pub fn check(&self) -> Result<()> {
+        for (name, entry) in &self.header.entries {
+            let part = self.data.slice(entry.range.clone());
+            let hash = hex(&Sha256::digest(part.as_slice()));
+            part.release_pages();
+            if self.header.sums.get(name) != Some(&hash) {
+                return Err(self.corrupt(format!("part {name} is not what was written")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a byte of every page, so that all of the file is resident.
+    pub fn touch(&self) -> u64 {
+        self.data.as_slice().iter().step_by(4096).map(|b| u64::from(*b)).sum()
+    }
+
+    fn corrupt(&self, what: String) -> Error {
+        Error::CorruptModel(format!("{} {what}; delete it to have it made anew", self.path.display()))
+    }
+
+    fn storage(&self, name: &str) -> Result<Storage> {
+        let entry = self.header.entry(name).ok_or_else(|| self.corrupt(format!("has no tensor {name}")))?;
+        let values = self.data.slice(entry.range.clone());
+        if let Some(scheme) = self.header.schemes.get(name) {
+            let scheme: Scheme = recipe::parse_scheme(scheme)?;
+            let absmax = self.part(&format!("{name}.absmax"))?;
+            let scales = if scheme.double_quant() {
+                let offset = self.part(&format!("{name}.offset"))?;
+                let offset: [u8; 4] = offset.as_slice().try_into().map_err(|_| self.corrupt(format!("{name}.offset")))?;
+                let map = self.part(&format!("{name}.map")).unwrap_or_else(|_| self.scale_map.clone());
+                let absmax2 = self.part(&format!("{name}.absmax2"))?;
+                BlockScales::Double { q: absmax, absmax2, offset: f32::from_le_bytes(offset), map }
+            } else {
+                BlockScales::Plain(FloatType::F32, absmax)
+            };
+            return Ok(Storage::Blocks { scheme, codes: values, scales });
+        }
+        match entry.dtype {
+            Dtype::F32 => Ok(Storage::Float(FloatType::F32, values)),
+            Dtype::F16 => Ok(Storage::Float(FloatType::F16, values)),
+            Dtype::BF16 => Ok(Storage::Float(FloatType::Bf16, values)),
+            Dtype::I8 => {
+                Ok(Storage::Int8 { codes: values, scales: (FloatType::F16, self.part(&format!("{name}.scale"))?) })
+            }
+            other => Err(self.corrupt(format!("holds {name} as {other:?}"))),
+        }
+    }
+}
+
+impl Source for Packed {
+    fn contains(&self, name: &str) -> bool {
+        self.header.entry(name).is_some()
+    }
+
+    fn matrix(&self, name: &str, shape: &[usize]) -> Result<Matrix> {
+        Matrix::new(shape[0], shape[1..].iter().product(), self.storage(name)?)
+            .map_err(|error| self.corrupt(format!("tensor {name}: {error}")))
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        Ok(self.matrix(name, shape)?.to_vec())
+    }
+
+    /// Names are Microsoft's, but every matrix is stored as `[out, in]`.
+    fn layout(&self) -> Layout {
+        Layout::Native
+    }
+
+    fn bytes(&self) -> usize {
+        self.data.len()
+    }
+}
+
+/// Bytes in hex.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,155 @@
+//! Packed files: what is in them, that they work alone, and that a damaged one is noticed and made anew.
+
+mod florence2_support;
+
+use std::path::{Path, PathBuf};
+
+use captioner::kernels::Storage;
+use captioner::models::florence2::{Florence2, Stage};
+use captioner::store::{self, Ready};
+use captioner::weights::packed::{Packed, Recipe};
+use captioner::weights::{Checkpoint, Source};
+use captioner::Error;
+use florence2_support::{Case, Cases};
+
+struct World {
+    cases: Cases,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { cases: Cases::read(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn case(&self) -> &Case {
+        &self.cases.cases[0]
+    }
+
+    fn pack(&self, recipe: &Recipe) -> Ready {
+        let dir = self.cases.checkpoint(self.case());
+        store::packed(&dir, self.folder.path(), "model", Some("abc"), recipe, &|| false).unwrap()
+    }
+
+    fn caption(&self, model: &Florence2) -> Vec<u32> {
+        let mut run = self.case().start(model, &self.cases);
+        while model.step(&mut run).unwrap() != Stage::Done {}
+        run.tokens().to_vec()
+    }
+}
+
+/// Every value of a matrix of the checkpoint as the packed file has it.
+fn both(dir: &Path, packed: &Path, name: &str, shape: &[usize]) -> (Vec<f32>, Vec<f32>) {
+    let checkpoint = Checkpoint::open(dir, true).unwrap().matrix(name, shape).unwrap().to_vec();
+    (checkpoint, Packed::open(packed, true).unwrap().matrix(name, shape).unwrap().to_vec())
+}
+
+fn relative(a: &[f32], b: &[f32]) -> f64 {
+    let norm = |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut a.iter().copied())
+}
+
+#[test]
+fn a_packed_file_works_alone() {
+    let world = World::new();
+    let Ready { path, made } = world.pack(&Recipe::compact());
+    assert!(made.unwrap().contains("not there"));
+    assert_eq!(path.file_name().unwrap(), "model@abc-compact-1.safetensors");
+    assert!(std::fs::metadata(&path).unwrap().permissions().readonly());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("copy.safetensors");
+    std::fs::copy(&path, &copy).unwrap();
+    let expected = world.caption(&Florence2::load(&path, true).unwrap());
+    drop(world.folder);
+    let world = World { folder: elsewhere, cases: world.cases };
+    assert_eq!(world.caption(&Florence2::load(&copy, true).unwrap()), expected);
+    assert_eq!(world.caption(&Florence2::load(&copy, false).unwrap()), expected, "read instead of mapped");
+    assert_eq!(world.pack(&Recipe::compact()).made.is_some(), true);
+    assert_eq!(world.pack(&Recipe::compact()).made, None, "the second time it is found");
+}
+
+#[test]
+fn recipes_store_what_they_say() {
+    let world = World::new();
+    let dir = world.cases.checkpoint(world.case());
+    let (embedding, shape) = ("language_model.model.shared.weight", [1424, 64]);
+    let convolution = ("vision_tower.convs.1.proj.weight", [32, 16, 3, 3]);
+    let linear = ("language_model.model.encoder.layers.0.fc1.weight", [128, 64]);
+    for (recipe, embedding_error, convolution_error) in [(Recipe::compact(), 0.15, 0.15), (Recipe::balanced(), 0.01, 0.0)] {
+        let path = world.pack(&recipe).path;
+        let packed = Packed::open(&path, true).unwrap();
+        packed.check().unwrap();
+        for (name, shape, bound) in [
+            (embedding, &shape[..], embedding_error),
+            (convolution.0, &convolution.1[..], convolution_error),
+            (linear.0, &linear.1[..], 0.15),
+        ] {
+            let (exact, stored) = both(&dir, &path, name, shape);
+            let error = relative(&exact, &stored);
+            assert!(error <= bound, "{}: {name} is off by {error}", recipe.name);
+        }
+        let is_blocks = |name: &str, shape: &[usize]| {
+            matches!(packed.matrix(name, shape).unwrap().storage(), Storage::Blocks { .. })
+        };
+        assert_eq!(is_blocks(embedding, &shape), recipe.name == "compact");
+        assert!(is_blocks(linear.0, &linear.1));
+        let norm = "language_model.model.encoder.layernorm_embedding.weight";
+        let (exact, stored) = both(&dir, &path, norm, &[64]);
+        assert_eq!(exact, stored);
+    }
+}
+
+#[test]
+fn every_kind_of_damage_is_noticed() {
+    let world = World::new();
+    let path = world.pack(&Recipe::compact()).path;
+    let whole = std::fs::read(&path).unwrap();
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let place = world.folder.path().join("damaged.safetensors");
+    let write = |bytes: &[u8]| std::fs::write(&place, bytes).unwrap();
+
+    // A changed header or length is noticed when it is opened, a changed value by the check.
+    for at in [9, header / 3, header / 2, header - 80] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        write(&bytes);
+        assert!(matches!(Packed::open(&place, true), Err(Error::CorruptModel(_))), "byte {at} of the header");
+    }
+    for len in [0, 7, header, whole.len() - 1] {
+        write(&whole[..len]);
+        assert!(matches!(Packed::open(&place, true), Err(Error::CorruptModel(_))), "cut to {len} bytes");
+    }
+    let mut bytes = whole.clone();
+    bytes[header + 1000] ^= 1;
+    write(&bytes);
+    let error = Packed::open(&place, true).unwrap().check().unwrap_err();
+    assert!(error.to_string().contains("is not what was written"), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_made_anew_and_says_why() {
+    let world = World::new();
+    let path = world.pack(&Recipe::compact()).path;
+    let whole = std::fs::read(&path).unwrap();
+    for (bytes, why) in [(&whole[..100], "damaged"), (&b"something else"[..], "damaged")] {
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        assert!(world.pack(&Recipe::compact()).made.unwrap().contains(why));
+        assert_eq!(std::fs::read(&path).unwrap(), whole, "the same bytes as before");
+    }
+    let leftovers: Vec<PathBuf> =
+        std::fs::read_dir(world.folder.path()).unwrap().map(|f| f.unwrap().path()).filter(|f| *f != path).collect();
+    assert!(leftovers.iter().all(|file| file.extension().unwrap() == "lock"), "{leftovers:?}");
+}
+
+#[test]
+fn an_interrupted_pack_leaves_nothing() {
+    let world = World::new();
+    let dir = world.cases.checkpoint(world.case());
+    let asked = std::cell::Cell::new(0);
+    let stop = || asked.replace(asked.get() + 1) == 40;
+    let result = store::packed(&dir, world.folder.path(), "model", Some("abc"), &Recipe::compact(), &stop);
+    assert!(matches!(result, Err(Error::Interrupted)));
+    let files: Vec<_> = std::fs::read_dir(world.folder.path()).unwrap().map(|f| f.unwrap().path()).collect();
+    assert!(files.iter().all(|file| file.extension().unwrap() == "lock"), "{files:?}");
+}
