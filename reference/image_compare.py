@@ -3,6 +3,7 @@
     python reference/image_compare.py corpus DIR      every image below DIR: which ones differ, and how
     python reference/image_compare.py jpeg [DIR...]   JPEG by kind, as the table of docs/parity-images.md: files made here in
                                                       many sizes and qualities, and those of the folders
+    python reference/image_compare.py speed           loading and resizing 12 megapixels, both sides in the same run
 
 Builds and runs the example image_ppm of ext/captioner; IMAGE_PPM names another binary of it.
 """
@@ -42,13 +43,18 @@ def pillow(path):
         return f"{type(error).__name__}: {error}", kind
 
 
+def example():
+    """The path of the built example."""
+    if binary := os.environ.get("IMAGE_PPM"):
+        return binary
+    build = ["cargo", "build", "--release", "--quiet", "-p", "captioner", "--example", "image_ppm"]
+    subprocess.run(build, cwd=ROOT, check=True)
+    return ROOT / "target/release/examples/image_ppm"
+
+
 def ours(paths):
     """RGB by the core, or the message, for each path."""
-    binary = os.environ.get("IMAGE_PPM")
-    if binary is None:
-        build = ["cargo", "build", "--release", "--quiet", "-p", "captioner", "--example", "image_ppm"]
-        subprocess.run(build, cwd=ROOT, check=True)
-        binary = ROOT / "target/release/examples/image_ppm"
+    binary = example()
     with tempfile.TemporaryDirectory() as out:
         subprocess.run([binary, out, *paths], check=True, stderr=subprocess.DEVNULL)
         for i, _ in enumerate(paths):
@@ -150,6 +156,41 @@ def jpeg(folders):
         print(f"| {kind} | {len(pairs)} | {len(delta)} | {equal:.4%} | {delta.mean():.4f} | {delta.max()} |")
 
 
+def speed():
+    import time
+
+    import image_inputs
+
+    def best(work):
+        times = []
+        for _ in range(7):
+            began = time.perf_counter()
+            work()
+            times.append((time.perf_counter() - began) * 1e3)
+        return min(times)
+
+    def load(path):
+        with Image.open(path) as image:
+            return to_rgb(image)
+
+    grain = image_inputs.random(3).integers(-9, 10, (3000, 4000, 3))
+    photo = Image.fromarray(np.clip(np.array(image_inputs.drawing(4000, 3000)) + grain, 0, 255).astype(np.uint8))
+    print("| 12 megapixels | Pillow ms | ours ms | ours / Pillow |")
+    print("| --- | ---: | ---: | ---: |")
+    with tempfile.TemporaryDirectory() as folder:
+        kinds = {"baseline.jpg": {}, "progressive.jpg": {"progressive": True}, "rgb.png": {"compress_level": 6}}
+        kinds |= {"lossy.webp": {"quality": 80, "method": 0}}
+        for name, options in kinds.items():
+            path = Path(folder, name)
+            photo.save(path, **options)
+            out = subprocess.run([example(), "--time", path], check=True, capture_output=True, text=True).stdout
+            mine, resized = map(float, out.split())
+            theirs = best(lambda: load(path))
+            print(f"| load {name} | {theirs:.0f} | {mine:.0f} | {mine / theirs:.2f} |", flush=True)
+    theirs = best(lambda: photo.resize((768, 768), Image.Resampling.BICUBIC))
+    print(f"| resize to 768 x 768, bicubic | {theirs:.0f} | {resized:.0f} | {resized / theirs:.2f} |")
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     command, *arguments = sys.argv[1:] or ["help"]
@@ -157,5 +198,7 @@ if __name__ == "__main__":
         corpus(arguments[0])
     elif command == "jpeg":
         jpeg(arguments)
+    elif command == "speed":
+        speed()
     else:
         sys.exit(__doc__)

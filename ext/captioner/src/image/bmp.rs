@@ -131,11 +131,15 @@ impl Layout {
                 if header.colours == 0 || header.colours > 65536 {
                     return unsupported(format!("palettes of {} colours", header.colours));
                 }
-                // Indices beyond the palette are black.
+                // Indices beyond the palette are black, or grey if it only counts up.
                 let mut colours = Box::new([[0; 3]; 256]);
                 let palette = bytes.get(header.end..).unwrap_or_default();
                 for (colour, bgr) in colours.iter_mut().zip(palette.chunks_exact(header.entry)).take(header.colours) {
                     *colour = [bgr[2], bgr[1], bgr[0]];
+                }
+                let known = header.colours.min(256);
+                if known != 2 && (0..known).all(|i| colours[i] == [i as u8; 3]) {
+                    (known..256).for_each(|i| colours[i] = [i as u8; 3]);
                 }
                 Ok(Layout::Indexed(colours))
             }

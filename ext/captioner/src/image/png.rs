@@ -27,6 +27,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure>
     let header = decoder.read_header_info()?;
     let (width, height) = (header.width, header.height);
     let pixels = limits.check(width.into(), height.into())?;
+    // The decoder counts its buffers for single rows too.
+    decoder.set_limits(PngLimits { bytes: METADATA_BYTES.saturating_add((width as usize).saturating_mul(16)) });
     let mut reader = decoder.read_info()?;
     let rows = Rows::new(reader.info());
     let interlaced = reader.info().interlaced;
