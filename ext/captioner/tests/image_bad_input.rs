@@ -90,7 +90,7 @@ fn large_headers() {
         &60_000u32.to_be_bytes(),
         &60_000u32.to_be_bytes(),
         &[8, 6, 0, 0, 0],
-        &[0x9a, 0xc3, 0x9a, 0x7c],
+        &[0x80, 0xd2, 0x75, 0x42],
     ]
     .concat();
     let gif = b"GIF89a\xff\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\xff\xff\xff\xff\x00\x08".to_vec();
@@ -109,8 +109,6 @@ fn large_headers() {
     for (name, bytes) in [("png", png), ("gif", gif), ("webp", webp), ("bmp", bmp), ("jpeg", jpeg)] {
         match load_bytes(&bytes, &Limits::default()) {
             Err(Error::ImageTooLarge(message)) => assert!(message.contains("max_pixels"), "{message}"),
-            // A wrong checksum of the header is noticed first.
-            Err(Error::UnreadableImage(message)) if name == "png" => assert!(message.contains("PNG"), "{message}"),
             other => panic!("{name}: {other:?}"),
         }
     }

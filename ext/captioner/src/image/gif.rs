@@ -196,7 +196,7 @@ impl Target<'_> {
         }
         self.x = 0;
         self.y += self.step;
-        // The passes of an interlaced frame: every 8th row from 0, every 8th from 4, every 4th from 2, every 2nd from 1.
+        // The passes of an interlaced frame: every 8th row from 0, then from 4, every 4th from 2, every 2nd from 1.
         while self.y >= frame.height && frame.interlaced {
             (self.y, self.step) = match (self.step, self.y % 8) {
                 (8, 0) => (4, 8),

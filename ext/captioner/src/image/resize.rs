@@ -1,8 +1,8 @@
 //! Pillow's resampler for 8 bits a channel, bit for bit (libImaging/Resample.c; Geometry.c for nearest).
 //!
-//! Two passes. Each output sample is a sum of input samples times coefficients of 22 fractional bits, rounded and clipped
-//! to 8 bits after each pass, so the order of the passes shows in the result. Both passes see whole images here, so no
-//! row of the first one goes unused.
+//! Two passes. Each output sample is a sum of input samples times coefficients of 22 fractional bits, rounded and
+//! clipped to 8 bits after each pass, so the order of the passes shows in the result. Both passes see whole images here,
+//! so no row of the first one goes unused.
 
 use super::RgbImage;
 use crate::error::{Error, Result};
@@ -136,8 +136,8 @@ pub fn resize(image: &RgbImage, width: u32, height: u32, filter: Filter) -> RgbI
     RgbImage { width, height, data }
 }
 
-/// Pillow 13.0 makes the vertical pass first where the height falls by more than twice what the width falls; 11.3 and 12.0
-/// always made the horizontal one first. (Found by comparing with both orders over thousands of sizes.)
+/// Pillow 13.0 makes the vertical pass first where the height falls by more than twice what the width falls; 11.3 and
+/// 12.0 always made the horizontal one first. (Found by comparing with both orders over thousands of sizes.)
 fn vertical_first(from: (usize, usize), to: (usize, usize)) -> bool {
     let narrower = from.0 as i64 - to.0 as i64;
     to.1 < from.1 && (from.1 - to.1) as i64 > 2 * narrower

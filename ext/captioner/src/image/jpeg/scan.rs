@@ -1,4 +1,5 @@
-//! One scan: which blocks it codes in which order, restarts, and the coding of a block (libjpeg's jdhuff.c and jdphuff.c).
+//! One scan: which blocks it codes in which order, restarts, and the coding of a block (libjpeg's jdhuff.c and
+//! jdphuff.c).
 
 use super::super::limits::Failure;
 use super::bits::{Bits, Table};

@@ -1,5 +1,5 @@
-//! The two passes. The inner loop sums [`LANES`] neighbouring bytes at once with the same coefficients, which the compiler
-//! turns into vector instructions; the horizontal pass gets there by transposing blocks of sixteen rows.
+//! The two passes. The inner loop sums [`LANES`] neighbouring bytes at once with the same coefficients, which the
+//! compiler turns into vector instructions; the horizontal pass gets there by transposing blocks of sixteen rows.
 
 use multiversion::multiversion;
 
