@@ -22,9 +22,15 @@ module MemeCaptioner
              meme_captioner version
     TEXT
 
+    # As bytes: a file's name may be invalid in the locale's encoding, which option parsing does not take.
     # @return [Integer] the exit code
     def self.start(argv, out: $stdout, err: $stderr)
-      new(out, err).run(argv.dup)
+      new(out, err).run(argv.map(&:b))
+    end
+
+    # @return [String] a message without line breaks and in UTF-8, whatever a file's name brought into it
+    def self.one_line(message)
+      message.dup.force_encoding(Encoding::UTF_8).scrub.gsub(/\s*\n\s*/, " ")
     end
 
     def initialize(out, err)
@@ -62,7 +68,7 @@ module MemeCaptioner
     end
 
     def complain(message, code)
-      @err.puts("meme_captioner: #{message.gsub(/\s*\n\s*/, " ")}")
+      @err.puts("meme_captioner: #{CLI.one_line(message)}")
       code
     end
   end

@@ -51,7 +51,7 @@ module MemeCaptioner
     end
 
     def refuse_url
-      return unless (@image.is_a?(String) && @image.match?(URL)) || (defined?(URI::Generic) && @image.is_a?(URI::Generic))
+      return unless (@image.is_a?(String) && @image.b.match?(URL)) || (defined?(URI::Generic) && @image.is_a?(URI::Generic))
 
       raise ArgumentError, "URLs are not fetched (#{@image.to_s[0, 60]}): download it in the application and pass the file"
     end

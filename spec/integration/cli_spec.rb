@@ -16,6 +16,19 @@ RSpec.describe "the command" do
     end
   end
 
+  it "takes file names in any encoding under any locale" do
+    Dir.mktmpdir do |folder|
+      names = ["\u00E9.png", "\xFF.png".b].each { |name| File.binwrite(File.join(folder.b, name.b), png) }
+      %w[C C.UTF-8].each do |locale|
+        out, err, code = meme_captioner("caption", "--json", "--model", Checkpoints.tiny, *names, "\xFE.png".b,
+                                        env: { "LC_ALL" => locale }, chdir: folder)
+        images = out.force_encoding("UTF-8").lines.map { |line| JSON.parse(line).values_at("image", "error") }
+        expect([err, code]).to eq ["", 1]
+        expect(images).to eq [["\u00E9.png", nil], ["\uFFFD.png", nil], ["\uFFFD.png", "UnreadableImageError"]]
+      end
+    end
+  end
+
   it "ends with one line when interrupted" do
     Dir.mktmpdir do |folder|
       images = [png_file(folder)] * 5000

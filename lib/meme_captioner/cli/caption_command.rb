@@ -44,15 +44,17 @@ module MemeCaptioner
         MemeCaptioner.select(MemeCaptioner.register(name, path: model).name)
       end
 
+      # A file's name need not be UTF-8; JSON must be.
       # @return [Boolean] whether there is a caption
       def report(image, result)
+        name = image.dup.force_encoding(Encoding::UTF_8)
         captioned = result.is_a?(String)
         if @json
-          @out.puts(JSON.generate(facts(image, result)))
+          @out.puts(JSON.generate(facts(name.scrub, result)))
         elsif captioned
-          @out.puts(@several ? "#{image}\t#{result}" : result)
+          @out.puts(@several ? "#{name}\t#{result}" : result)
         else
-          @err.puts("meme_captioner: #{image}: #{result.message.gsub(/\s*\n\s*/, " ")}")
+          @err.puts("meme_captioner: #{name}: #{CLI.one_line(result.message)}")
         end
         @out.flush
         captioned
@@ -61,7 +63,7 @@ module MemeCaptioner
       def facts(image, result)
         return { image: image, caption: result } if result.is_a?(String)
 
-        { image: image, error: result.class.name.delete_prefix("MemeCaptioner::"), message: result.message }
+        { image: image, error: result.class.name.delete_prefix("MemeCaptioner::"), message: CLI.one_line(result.message) }
       end
     end
   end
