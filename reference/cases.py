@@ -54,10 +54,10 @@ NATIVE = {"layout": "native", "tokenizer": "tokenizer-native.json"}
 ROWS = {"vocab_size": PADDED_VOCABULARY}
 CHECKPOINTS = {
     # grids of 24, 12, 6 and 3 under windows of 4: the last two stages are padded
-    "standard": Checkpoint(seed=13),
-    "standard-native": Checkpoint(seed=13, text=ROWS, **NATIVE),
+    "standard": Checkpoint(seed=39),
+    "standard-native": Checkpoint(seed=39, text=ROWS, **NATIVE),
     "three-stages": Checkpoint(
-        seed=4, tied=("lm_head",), size=(64, 64),
+        seed=9, tied=("lm_head",), size=(64, 64),
         vision={
             "patch_size": [4, 3, 3], "patch_stride": [4, 2, 2], "patch_padding": [0, 1, 1], "depths": [1, 2, 1],
             "patch_prenorm": [False, False, False], "dim_embed": [16, 24, 40], "num_heads": [4, 3, 5],
@@ -69,7 +69,7 @@ CHECKPOINTS = {
         },
     ),
     "five-stages": Checkpoint(
-        seed=6, tied=("encoder", "decoder"), size=(128, 128), **NATIVE,
+        seed=7, tied=("encoder", "decoder"), size=(128, 128), **NATIVE,
         vision={
             "patch_size": [3, 3, 3, 3, 3], "patch_stride": [2, 2, 2, 2, 2], "patch_padding": [1, 1, 1, 1, 1],
             "patch_prenorm": [True, True, False, True, False], "dim_embed": [8, 16, 24, 32, 48], "window_size": 5,
@@ -96,7 +96,7 @@ CHECKPOINTS = {
         },
     ),
     "oblong": Checkpoint(seed=3, size=(64, 112), text=ROWS, **NATIVE),
-    "bare": Checkpoint(seed=3, size=(64, 64), text=ROWS, generation=False, **NATIVE),
+    "bare": Checkpoint(seed=5, size=(64, 64), text=ROWS, generation=False, **NATIVE),
 }  # fmt: skip
 
 
@@ -112,15 +112,15 @@ class Case(NamedTuple):
 
 NO_BLOCKING = {"no_repeat_ngram_size": 0}
 CASES: dict[str, Case] = {
-    "defaults": Case("standard", "gradient", bites=NO_BLOCKING),
-    "greedy": Case("standard", "gradient", overrides={"num_beams": 1}, bites=NO_BLOCKING),
-    "native-defaults": Case("standard-native", "shapes", bites=NO_BLOCKING),
+    "defaults": Case("standard", "shapes", bites=NO_BLOCKING),
+    "greedy": Case("standard", "shapes", overrides={"num_beams": 1}, bites=NO_BLOCKING),
+    "native-defaults": Case("standard-native", "gradient", bites=NO_BLOCKING),
     "four-beams": Case("standard", "shapes", "<OCR>", {"num_beams": 4}),
     "length-limit": Case("standard", "gradient", overrides={"max_new_tokens": 6}, bites={"forced_eos_token_id": None}),
     "three-stages": Case("three-stages", "noise", bites=NO_BLOCKING),
     "three-stages-four-beams": Case("three-stages", "noise", overrides={"num_beams": 4}, bites={"num_beams": 3}),
-    "five-stages": Case("five-stages", "gradient", overrides={"max_new_tokens": 48}, bites={"no_repeat_ngram_size": 3}),
-    "five-stages-greedy": Case("five-stages", "shapes", overrides={"num_beams": 1}, bites={"num_beams": 3}),
+    "five-stages": Case("five-stages", "noise", overrides={"max_new_tokens": 48}, bites={"no_repeat_ngram_size": 3}),
+    "five-stages-greedy": Case("five-stages", "noise", overrides={"num_beams": 1}, bites={"num_beams": 3}),
     "position-table-limit": Case("short", "gradient", bites={"forced_eos_token_id": None}),
     "sources": Case(
         "sources", "noise", overrides={"max_new_tokens": 48},
@@ -129,8 +129,8 @@ CASES: dict[str, Case] = {
     "oblong": Case("oblong", "shapes", bites=NO_BLOCKING),
     "oblong-long": Case("oblong", "gradient", overrides={"length_penalty": 2.0}, bites={"length_penalty": 1.0}),
     "bare": Case("bare", "shapes", overrides={"max_new_tokens": 24}, bites={"forced_bos_token_id": 0, "num_beams": 2}),
-    "no-forced-bos": Case("standard", "gradient", overrides={"forced_bos_token_id": None}, bites={"forced_bos_token_id": 0}),
-    "length-penalty-zero": Case("standard", "shapes", overrides={"length_penalty": 0.0}, bites={"length_penalty": 1.0}),
+    "no-forced-bos": Case("standard", "shapes", overrides={"forced_bos_token_id": None}, bites={"forced_bos_token_id": 0}),
+    "length-penalty-zero": Case("standard", "gradient", overrides={"length_penalty": 0.0}, bites={"length_penalty": 1.0}),
     "stop-early": Case(
         "standard", "gradient", overrides={"length_penalty": 1.5, "max_new_tokens": 40}, bites={"early_stopping": False}
     ),

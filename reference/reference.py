@@ -83,23 +83,21 @@ class Reference:
         native = native_config(self.config) if self.microsoft else dict(self.config)
         native["image_token_id"] = PLACEHOLDER
         config = Florence2Config.from_dict(native)
+        if not self.microsoft:
+            settings = {"config": config, "dtype": torch.float32, "attn_implementation": "eager"}
+            return Florence2ForConditionalGeneration.from_pretrained(folder, **settings).eval()
         with torch.device("meta"):
             model = Florence2ForConditionalGeneration._from_config(config, attn_implementation="eager")
         weights = load_file(folder / "model.safetensors")
         bias = weights.pop("language_model.final_logits_bias", None)
+        stored = [weights.pop(name) for name in seeded.TIED["microsoft"].values() if name in weights]
         renamed: dict[str, torch.Tensor] = {}
         for name, tensor in weights.items():
-            if name.endswith(("shared.weight", "embed_tokens.weight", "lm_head.weight")):
-                continue
-            if self.microsoft:
-                tensor = tensor.T.contiguous() if name == "image_projection" else tensor
-                name = seeded.native_name(name)
-            renamed[name] = tensor.float()
-        tied = seeded.TIED["microsoft" if self.microsoft else "native"].values()
-        embedding = next(weights[name] for name in tied if name in weights).float()
+            tensor = tensor.T.contiguous() if name == "image_projection" else tensor
+            renamed[str(seeded.native_name(name))] = tensor.float()
         model.load_state_dict(renamed, strict=False, assign=True)
         language = model.model.language_model
-        shared = torch.nn.Parameter(embedding, requires_grad=False)
+        shared = torch.nn.Parameter(stored[0].float(), requires_grad=False)
         for module in (language.shared, language.encoder.embed_tokens, language.decoder.embed_tokens, model.lm_head):
             module.weight = shared
         left = [name for name, p in [*model.named_parameters(), *model.named_buffers()] if p.is_meta]

@@ -46,9 +46,13 @@ class Tensor(NamedTuple):
     bound: float
 
 
-# What the weights are drawn from. Attention logits need spread to look at something, the image must reach the decoder,
-# and a decoder whose residual stream still is the last token repeats that token for ever: hence the gains.
-GAINS = {"q_proj": 1.5, "k_proj": 1.5, "qkv": 1.5, "encoder_attn.v_proj": 1.5, "fc2": 2.0, "fn.dw": 0.3}
+# By the end of a layer's name. Attention logits need spread to look at something, the image must reach the decoder, and
+# a decoder whose residual stream still is the last token repeats that token for ever. Channel attention sums over every
+# token of the picture: wider logits would be an arg-max there, and the tower would amplify rounding from block to block.
+GAINS = {
+    "q_proj": 1.5, "k_proj": 1.5, "encoder_attn.v_proj": 1.5, "fc2": 2.0, "fn.dw": 0.3, "window_attn.fn.qkv": 1.5,
+    "channel_attn.fn.qkv": 0.5, "channel_attn.fn.proj": 2.0,
+}  # fmt: skip
 BIAS, NORM, POSITION, EMBEDDING_BOUND, EOS_GAIN = 0.1, 0.1, 1.0, 1.0, 3.0
 
 

@@ -20,10 +20,20 @@ const POSITION: f64 = 1.0;
 const EMBEDDING_BOUND: f64 = 1.0;
 pub(super) const EOS_GAIN: f64 = 3.0;
 
-/// By the end of a layer's name: attention logits need spread to look at something, the image must reach the
-/// decoder, and a decoder whose residual stream still is the last token repeats that token for ever.
-const GAINS: [(&str, f64); 6] =
-    [("q_proj", 1.5), ("k_proj", 1.5), ("qkv", 1.5), ("encoder_attn.v_proj", 1.5), ("fc2", 2.0), ("fn.dw", 0.3)];
+/// By the end of a layer's name. Attention logits need spread to look at something, the image must reach the decoder,
+/// and a decoder whose residual stream still is the last token repeats that token for ever. Channel attention sums over
+/// every token of the picture: wider logits would be an arg-max there, and the tower would amplify rounding from block
+/// to block.
+const GAINS: [(&str, f64); 8] = [
+    ("q_proj", 1.5),
+    ("k_proj", 1.5),
+    ("encoder_attn.v_proj", 1.5),
+    ("fc2", 2.0),
+    ("fn.dw", 0.3),
+    ("window_attn.fn.qkv", 1.5),
+    ("channel_attn.fn.qkv", 0.5),
+    ("channel_attn.fn.proj", 2.0),
+];
 
 fn gain(name: &str) -> f64 {
     GAINS.iter().find(|(end, _)| name.ends_with(end)).map_or(1.0, |(_, gain)| *gain)
