@@ -1,0 +1,1 @@
+"""Florence-2-tiny: its vocabulary, shape, training, export and evaluation."""

@@ -1,0 +1,152 @@
+"""Training batches: worker processes draw memes straight into shared memory, a thread moves them on."""
+
+import ctypes
+import multiprocessing
+import queue
+import threading
+
+import numpy as np
+from PIL import Image
+
+from memes import names, render
+
+from . import vocabulary
+from .model import GRID, SIDE
+
+# task: (its share of a batch, the longest caption in tokens, both ends included)
+TASKS = {"<DETAILED_CAPTION>": (0.5, 128), "<OCR>": (0.3, 80), "<MORE_DETAILED_CAPTION>": (0.125, 136), "<CAPTION>": (0.075, 36)}
+LONGEST = max(length for _, length in TASKS.values())
+THINGS = {name: number + 1 for number, name in enumerate(names.OBJECTS)}
+COLORS = {name: number + 1 for number, name in enumerate(names.COLORS)}
+BACKGROUNDS = {name: number for number, name in enumerate(names.BACKGROUNDS)}
+FIELDS = {
+    "pixels": ((SIDE, SIDE, 3), np.uint8), "tokens": ((LONGEST,), np.int16), "spots": ((LONGEST,), np.int16),
+    "letters": ((GRID, 2 * GRID), np.uint8), "things": ((GRID, GRID), np.uint8), "colors": ((GRID, GRID), np.uint8),
+    "background": ((1,), np.uint8),
+}
+
+
+def split(batch):
+    """How many rows of a batch go to each task: [(task, rows, length)]."""
+    rows = [[task, int(batch * share), length] for task, (share, length) in TASKS.items()]
+    rows[0][1] += batch - sum(row[1] for row in rows)
+    return [row for row in rows if row[1]]
+
+
+def square(image):
+    return image if image.size == (SIDE, SIDE) else image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+
+
+def fill(meme, task, limit, out):
+    """Write one sample: pixels, token ids (-1 beyond the end), and what the helper heads are asked."""
+    out["pixels"][:] = np.asarray(square(meme.image))
+    ids = vocabulary.encode(meme.captions()[task], spelled=task == "<OCR>")
+    ids = [vocabulary.BOS, *ids, vocabulary.EOS][:limit]
+    out["tokens"][:] = -1
+    out["tokens"][: len(ids)] = ids
+    out["background"][:] = BACKGROUNDS[meme.background]
+    for name in ("letters", "things", "colors"):
+        out[name][:] = 0
+    width, height = meme.canvas
+    for thing, (left, top, right, bottom) in meme.things:
+        rows = slice(*cells(top / height, bottom / height))
+        columns = slice(*cells(left / width, right / width))
+        out["things"][rows, columns] = THINGS[thing.name]
+        out["colors"][rows, columns] = COLORS.get(thing.color, 0)
+    spots = []
+    for place, block in enumerate(meme.blocks):
+        if place and task == "<OCR>":
+            spots.append(-1)  # the space between two blocks
+        for letter, x, y in block.letters:
+            spot = -1
+            if letter != " ":
+                row = min(GRID - 1, max(0, int(y / height * GRID)))
+                column = min(2 * GRID - 1, max(0, int(x / width * 2 * GRID)))
+                out["letters"][row, column] = vocabulary.table()[letter]
+                spot = row * 2 * GRID + column
+            spots.append(spot)
+    out["spots"][:] = -1
+    inside = [place + 1 for place, yes in enumerate(vocabulary.quoted(ids[1:-1] if ids[-1] == vocabulary.EOS else ids[1:])) if yes]
+    if task != "<CAPTION>":
+        for place, spot in zip(inside, spots):
+            out["spots"][place] = spot
+
+
+def cells(start, end):
+    """The cells whose centres lie within; at least one."""
+    first = min(GRID - 1, max(0, round(start * GRID + 0.2)))
+    return first, max(first + 1, min(GRID, round(end * GRID - 0.2)))
+
+
+class Feed:
+    """Batches of memes in order of their seeds, drawn ahead by `workers` processes."""
+
+    def __init__(self, batch, seed, workers, smallest, slots=5, chunk=8):
+        self.batch, self.slots = batch, slots
+        self.plan = [(task, limit) for task, rows, limit in split(batch) for _ in range(rows)]
+        context = multiprocessing.get_context("fork")
+        self.buffers = {}
+        for name, (shape, kind) in FIELDS.items():
+            count = int(np.prod(shape, dtype=int)) * slots * batch * np.dtype(kind).itemsize
+            memory = np.frombuffer(context.RawArray(ctypes.c_uint8, count), kind)
+            self.buffers[name] = memory.reshape(slots, batch, *shape)
+        self.tasks, self.done = context.Queue(), context.Queue()
+        self.chunk, self.seed, self.smallest, self.asked = chunk, seed, smallest, 0
+        self.workers = [context.Process(target=self.work, daemon=True) for _ in range(workers)]
+        for worker in self.workers:
+            worker.start()
+        for _ in range(slots):
+            self.ask()
+
+    def ask(self):
+        for start in range(0, self.batch, self.chunk):
+            self.tasks.put((self.asked, start))
+        self.asked += 1
+
+    def work(self):
+        try:
+            self.draw()
+        except BaseException as error:  # a silent worker would leave the trainer waiting for ever
+            self.done.put(repr(error))
+            raise
+
+    def draw(self):
+        while True:
+            number, start = self.tasks.get()
+            for row in range(start, min(start + self.chunk, self.batch)):
+                meme = render(self.seed + number * self.batch + row, smallest=self.smallest)
+                out = {name: buffer[number % self.slots, row] for name, buffer in self.buffers.items()}
+                fill(meme, *self.plan[row], out)
+            self.done.put(number)
+
+    def __iter__(self):
+        """Yield each batch as a dictionary of views; a view is valid until the next one is asked for."""
+        finished, chunks = {}, -(-self.batch // self.chunk)
+        for number in range(2**62):
+            while finished.get(number, 0) < chunks:
+                done = self.done.get(timeout=120)
+                if isinstance(done, str):
+                    raise RuntimeError(f"a worker failed: {done}")
+                finished[done] = finished.get(done, 0) + 1
+            del finished[number]
+            yield {name: buffer[number % self.slots] for name, buffer in self.buffers.items()}
+            self.ask()
+
+
+def prefetch(batches, move, depth=2):
+    """Run `move` (copy to the device) on the batches in a thread, `depth` ahead."""
+    ready = queue.Queue(depth)
+
+    def run():
+        try:
+            for batch in batches:
+                ready.put(move(batch))
+        except BaseException as error:
+            ready.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    while True:
+        batch = ready.get()
+        if isinstance(batch, BaseException):
+            raise batch
+        yield batch

@@ -1,0 +1,101 @@
+"""Held-out scores with transformers: `python -m tiny.evaluate WEIGHTS --count 512`.
+
+WEIGHTS is a file of native weights or a checkpoint folder. The memes' seeds start at 5e9 and are never
+trained on; "mixed" memes are drawn like the training's, "seen" ones use its dictionary without invented
+words, "unseen" ones only English words that it never contains.
+"""
+
+import argparse
+import json
+from multiprocessing import Pool
+from pathlib import Path
+
+from memes import assets, render
+
+FIRST_SEED = 5_000_000_000
+JOBS = (  # (words, task)
+    ("mixed", "<DETAILED_CAPTION>"), ("mixed", "<OCR>"), ("mixed", "<CAPTION>"), ("mixed", "<MORE_DETAILED_CAPTION>"),
+    ("seen", "<DETAILED_CAPTION>"), ("seen", "<OCR>"), ("unseen", "<DETAILED_CAPTION>"), ("unseen", "<OCR>"),
+)
+
+
+def draw(job):
+    seed, source = job
+    meme = render(seed, "train" if source == "mixed" else source)
+    return meme.image, meme.captions()
+
+
+def distance(ours, theirs):
+    """Edit distance between two lists of words."""
+    row = list(range(len(theirs) + 1))
+    for place, word in enumerate(ours, 1):
+        previous, row[0] = row[0], place
+        for other, target in enumerate(theirs, 1):
+            cost = min(row[other] + 1, row[other - 1] + 1, previous + (word != target))
+            previous, row[other] = row[other], cost
+    return row[-1]
+
+
+def scene(text):
+    return text.split(" The text at the ")[0]
+
+
+def said(text, task):
+    """The words of the meme that a caption quotes."""
+    if task == "<OCR>":
+        return text.split()
+    return " ".join(text.split('"')[1::2]).split()
+
+
+def score(task, pairs):
+    """Of (caption, truth) pairs: exact captions, exact scenes, word accuracy."""
+    count = len(pairs)
+    result = {"n": count, "exact": sum(ours == truth for ours, truth in pairs) / count}
+    if "DETAILED" in task:
+        result["scene"] = sum(scene(ours) == scene(truth) for ours, truth in pairs) / count
+    if task != "<CAPTION>":
+        total = sum(len(said(truth, task)) for _, truth in pairs)
+        errors = sum(distance(said(ours, task), said(truth, task)) for ours, truth in pairs)
+        result |= {"words": total, "word_accuracy": 1 - errors / max(1, total)}
+    return {name: round(value, 4) for name, value in result.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--count", type=int, default=512)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--jobs", default="", help="only those whose 'words task' contains this")
+    parser.add_argument("--out", type=Path, help="write scores and wrong captions here")
+    parser.add_argument("--settings", type=json.loads, default={}, help='generation settings, such as {"num_beams": 1}')
+    options = parser.parse_args()
+    assets.verify()
+    pool = Pool(options.workers)  # forks before torch starts
+    sets = {}
+    for source in dict.fromkeys(source for source, task in JOBS if options.jobs in f"{source} {task}"):
+        sets[source] = pool.map(draw, [(FIRST_SEED + k, source) for k in range(options.count)], chunksize=8)
+
+    import torch
+
+    from . import captioner
+
+    model = captioner.load(options.weights, "cuda" if torch.cuda.is_available() else "cpu")
+    report = []
+    for source, task in JOBS:
+        if options.jobs not in f"{source} {task}":
+            continue
+        pairs = []
+        for start in range(0, options.count, options.batch):
+            some = sets[source][start : start + options.batch]
+            ours = captioner.caption(model, [image for image, _ in some], task, **options.settings)
+            pairs += zip(ours, (truth[task] for _, truth in some))
+        row = {"words_from": source, "task": task, **score(task, pairs)}
+        print(json.dumps(row), flush=True)
+        report.append({**row, "wrong": [(FIRST_SEED + k, *pair) for k, pair in enumerate(pairs) if pair[0] != pair[1]][:60]})
+    if options.out:
+        options.out.write_text(json.dumps({"settings": options.settings, "scores": report}, indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
