@@ -1,7 +1,7 @@
 //! The process-global cache of captioners: one load per model, however many threads ask.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,18 +19,39 @@ const POLL: Duration = Duration::from_millis(20);
 struct Cache {
     entries: Mutex<HashMap<String, Entry>>,
     changed: Condvar,
+    clock: AtomicU64,
 }
 
 enum Entry {
     /// A thread of the process with this id is loading it.
     Loading(u32),
-    Ready(Arc<Captioner>),
+    /// Loaded; the number says when it was last asked for.
+    Ready(Arc<Captioner>, u64),
 }
 
 impl Cache {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         // Nothing that can panic runs under the lock, and the map is whole after every statement.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Drops the models that were asked for the longest time ago, but not `keep`, until the rest fits into `limit` bytes.
+/// Captions that run on a dropped model keep it until they end.
+fn evict(entries: &mut HashMap<String, Entry>, keep: &str, limit: usize) {
+    loop {
+        let ready = || {
+            entries.iter().filter_map(|(key, entry)| match entry {
+                Entry::Ready(captioner, used) => Some((key, captioner, *used)),
+                Entry::Loading(_) => None,
+            })
+        };
+        let total: usize = ready().map(|(_, captioner, _)| captioner.bytes()).sum();
+        let oldest = ready().filter(|(key, ..)| *key != keep).min_by_key(|(.., used)| *used);
+        match oldest.map(|(key, ..)| key.clone()) {
+            Some(key) if total > limit => entries.remove(&key),
+            _ => return,
+        };
     }
 }
 
@@ -48,15 +69,25 @@ impl Drop for Mark<'_> {
 }
 
 /// The captioner `key`, loaded by `load` if it is not there; other threads wait for the one that loads. A failed load
-/// leaves nothing behind, and one of those who waited tries again.
+/// leaves nothing behind, and one of those who waited tries again. With a `limit` in bytes, a load drops the models that
+/// were used least recently.
 ///
 /// # Errors
 /// Those of `load`, and `Interrupted` if `stop` is set while waiting.
-pub fn fetch(key: &str, stop: &AtomicBool, load: impl FnOnce() -> Result<Captioner>) -> Result<Arc<Captioner>> {
+pub fn fetch(
+    key: &str,
+    limit: Option<usize>,
+    stop: &AtomicBool,
+    load: impl FnOnce() -> Result<Captioner>,
+) -> Result<Arc<Captioner>> {
+    let now = CACHE.clock.fetch_add(1, Ordering::Relaxed);
     let mut entries = CACHE.lock();
     loop {
-        match entries.get(key) {
-            Some(Entry::Ready(captioner)) => return Ok(captioner.clone()),
+        match entries.get_mut(key) {
+            Some(Entry::Ready(captioner, used)) => {
+                *used = now;
+                return Ok(captioner.clone());
+            }
             // A mark that a fork left over belongs to a thread that is not here.
             Some(Entry::Loading(pid)) if *pid == std::process::id() => {
                 if stop.load(Ordering::Relaxed) {
@@ -72,7 +103,11 @@ pub fn fetch(key: &str, stop: &AtomicBool, load: impl FnOnce() -> Result<Caption
     drop(entries);
     let _mark = Mark(key);
     let captioner = Arc::new(load()?);
-    CACHE.lock().insert(key.to_string(), Entry::Ready(captioner.clone()));
+    let mut entries = CACHE.lock();
+    entries.insert(key.to_string(), Entry::Ready(captioner.clone(), now));
+    if let Some(limit) = limit {
+        evict(&mut entries, key, limit);
+    }
     Ok(captioner)
 }
 
@@ -82,7 +117,7 @@ pub fn loaded() -> Vec<(String, usize)> {
     let mut loaded: Vec<_> = entries
         .iter()
         .filter_map(|(key, entry)| match entry {
-            Entry::Ready(captioner) => Some((key.clone(), captioner.bytes())),
+            Entry::Ready(captioner, _) => Some((key.clone(), captioner.bytes())),
             Entry::Loading(_) => None,
         })
         .collect();
@@ -94,7 +129,7 @@ pub fn loaded() -> Vec<(String, usize)> {
 pub fn unload(key: &str) -> bool {
     let mut entries = CACHE.lock();
     match entries.get(key) {
-        Some(Entry::Ready(_)) => entries.remove(key).is_some(),
+        Some(Entry::Ready(..)) => entries.remove(key).is_some(),
         _ => false,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use crate::image::{load_bytes, load_path, Limits};
+use crate::kernels::Buffer;
 use crate::models::florence2::{Florence2, Options, Run, Stage};
 use crate::{Error, Result};
 
@@ -14,12 +15,13 @@ pub struct Captioner {
 }
 
 impl Captioner {
-    /// Loads the checkpoint in `dir`; `map` maps its weights instead of reading them into memory.
+    /// Loads the checkpoint in the folder `path` or the packed file `path`; `map` maps its weights instead of reading them
+    /// into memory.
     ///
     /// # Errors
     /// `NotFound`, `UnsupportedModel` or `CorruptModel`, with the file at fault.
-    pub fn load(dir: &Path, map: bool) -> Result<Self> {
-        Ok(Self { model: Florence2::load(dir, map)? })
+    pub fn load(path: &Path, map: bool) -> Result<Self> {
+        Ok(Self { model: Florence2::load(path, map)? })
     }
 
     /// The network behind it.
@@ -27,9 +29,15 @@ impl Captioner {
         &self.model
     }
 
-    /// Bytes that the weights take.
+    /// Bytes that the weights take, mapped or in memory.
     pub fn bytes(&self) -> usize {
-        self.model.bytes()
+        self.model.buffers().iter().map(Buffer::len).sum()
+    }
+
+    /// Reads a byte of every page of the weights, so that all of them are resident; for measuring. Gives their sum.
+    pub fn touch(&self) -> u64 {
+        let pages = self.model.buffers().iter().flat_map(|buffer| buffer.as_slice().iter().step_by(4096));
+        pages.map(|byte| u64::from(*byte)).sum()
     }
 }
 

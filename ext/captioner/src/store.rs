@@ -99,7 +99,8 @@ fn fingerprint(dir: &Path) -> Result<String> {
         if path.extension().is_some_and(|extension| extension == "json") {
             file.read_to_end(&mut bytes).map_err(reading)?;
         } else {
-            let changed = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            let changed =
+                about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
             hash.update(changed.as_nanos().to_le_bytes());
             let _ = file.take(1 << 20).read_to_end(&mut bytes).map_err(reading)?;
         }

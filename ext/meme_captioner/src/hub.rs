@@ -1,7 +1,6 @@
 //! `Native.fetch` and `Native.cached`: a model's files from a hub.
 
 use std::cell::Cell;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use captioner::hub::{FileSpec, Hub, Phase, Progress, Settings, Source};
@@ -9,7 +8,7 @@ use captioner::Error as CoreError;
 use magnus::{block::Proc, function, prelude::*, Error, RHash, RModule, RString, Ruby, TryConvert};
 
 use crate::helpers::gvl;
-use crate::model::path;
+use crate::model::{path, ruby_path};
 
 /// `[name, required, size, sha256]`
 type File = (String, bool, Option<u64>, Option<String>);
@@ -53,15 +52,21 @@ fn fetch(ruby: &Ruby, repo: String, revision: String, files: Vec<File>, options:
     })?;
     match (raised.take(), folder) {
         (Some(error), _) => Err(error),
-        (None, Some(folder)) => Ok(to_ruby_path(ruby, &folder)),
+        (None, Some(folder)) => Ok(ruby_path(ruby, &folder)),
         (None, None) => Err(Error::new(ruby.exception_interrupt(), "interrupted")),
     }
 }
 
 /// `cached(repo, revision, files, options)`: the folder with the files, or nil if one is missing. No network.
-fn cached(ruby: &Ruby, repo: String, revision: String, files: Vec<File>, options: RHash) -> Result<Option<RString>, Error> {
+fn cached(
+    ruby: &Ruby,
+    repo: String,
+    revision: String,
+    files: Vec<File>,
+    options: RHash,
+) -> Result<Option<RString>, Error> {
     let hub = Hub::new(settings(ruby, options)?);
-    Ok(hub.cached(&source(repo, revision, files)).map(|folder| to_ruby_path(ruby, &folder)))
+    Ok(hub.cached(&source(repo, revision, files)).map(|folder| ruby_path(ruby, &folder)))
 }
 
 fn call(block: Proc, progress: &Progress) -> Result<(), Error> {
@@ -99,8 +104,4 @@ fn settings(ruby: &Ruby, options: RHash) -> Result<Settings, Error> {
 
 fn option<T: TryConvert>(ruby: &Ruby, options: RHash, name: &str) -> Result<Option<T>, Error> {
     options.lookup2(ruby.to_symbol(name), None::<bool>)
-}
-
-fn to_ruby_path(ruby: &Ruby, path: &Path) -> RString {
-    ruby.str_new(&path.to_string_lossy())
 }

@@ -1,12 +1,14 @@
 //! `MemeCaptioner::Native::Model`, and the process-global cache of models.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use captioner::captioner::{Caption, Captioner, Input};
 use captioner::image::Limits;
 use captioner::models::florence2::{Options, Task};
-use captioner::{cache, runtime};
+use captioner::weights::packed::{Packed, Recipe};
+use captioner::{cache, runtime, store};
 use magnus::{function, method, prelude::*, Error, RHash, RModule, RString, Ruby, Value};
 
 use crate::helpers::{errors::to_ruby, gvl};
@@ -22,20 +24,25 @@ pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     native.define_singleton_method("load", function!(load, 3))?;
     native.define_singleton_method("loaded", function!(loaded, 0))?;
     native.define_singleton_method("unload", function!(unload, 1))?;
+    native.define_singleton_method("pack", function!(pack, 5))?;
     native.define_singleton_method("check", function!(check, 1))?;
     native.define_singleton_method("threads=", function!(set_threads, 1))?;
     let class = native.define_class("Model", ruby.class_object())?;
     class.undef_default_alloc_func();
     class.define_method("caption_path", method!(Model::caption_path, -1))?;
     class.define_method("caption_bytes", method!(Model::caption_bytes, -1))?;
-    class.define_method("bytes", method!(Model::bytes, 0))
+    class.define_method("bytes", method!(Model::bytes, 0))?;
+    class.define_method("touch", method!(Model::touch, 0))
 }
 
-/// `load(key, dir, options)`: the model `key` from the cache, or loaded from `dir` into it.
-fn load(ruby: &Ruby, key: String, dir: RString, options: RHash) -> Result<Model, Error> {
+/// `load(key, path, options)`: the model `key` from the cache, or loaded into it from a folder or a packed file.
+fn load(ruby: &Ruby, key: String, place: RString, options: RHash) -> Result<Model, Error> {
     let map = options.lookup2::<_, _, Option<bool>>(ruby.to_symbol("map_weights"), true)?.unwrap_or(true);
-    let dir = path(dir);
-    gvl::release(ruby, |stop| cache::fetch(&key, stop, || Captioner::load(&dir, map))).map(Model)
+    let limit: Option<usize> = options.lookup2(ruby.to_symbol("memory_limit"), None::<usize>)?;
+    let place = path(place);
+    let captioner = gvl::release(ruby, |stop| cache::fetch(&key, limit, stop, || Captioner::load(&place, map)))?;
+    tell_gc(ruby);
+    Ok(Model(captioner))
 }
 
 /// `loaded`: `[[key, bytes], ...]`.
@@ -44,14 +51,48 @@ fn loaded() -> Vec<(String, usize)> {
 }
 
 /// `unload(key)`: was it there?
-fn unload(key: String) -> bool {
-    cache::unload(&key)
+fn unload(ruby: &Ruby, key: String) -> bool {
+    let was_there = cache::unload(&key);
+    tell_gc(ruby);
+    was_there
 }
 
-/// `check(dir)`: raises unless the folder's configuration and weights fit together.
-fn check(ruby: &Ruby, dir: RString) -> Result<(), Error> {
-    let dir = path(dir);
-    gvl::release(ruby, |_| Captioner::load(&dir, true).map(drop))
+/// Lets the garbage collector know by how much the cache has grown or shrunk since it was last told.
+fn tell_gc(ruby: &Ruby) {
+    static TOLD: AtomicUsize = AtomicUsize::new(0);
+    let bytes = cache::loaded().iter().map(|(_, bytes)| bytes).sum();
+    ruby.gc_adjust_memory_usage(bytes as isize - TOLD.swap(bytes, Ordering::Relaxed) as isize);
+}
+
+/// `pack(dir, folder, name, revision, recipe)`: the packed form of a checkpoint's folder as `[path, why]`; `why` says what
+/// made it necessary to pack just now, or is nil.
+fn pack(
+    ruby: &Ruby,
+    dir: RString,
+    folder: RString,
+    name: String,
+    revision: Option<String>,
+    recipe: String,
+) -> Result<(RString, Option<String>), Error> {
+    let recipe = Recipe::named(&recipe).map_err(|error| to_ruby(ruby, &error))?;
+    let (dir, folder) = (path(dir), path(folder));
+    let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
+    let ready = gvl::release(ruby, |stop| {
+        let stop = || stop.load(Ordering::Relaxed);
+        pool.install(|| store::packed(&dir, &folder, &name, revision.as_deref(), &recipe, &stop))
+    })?;
+    Ok((ruby_path(ruby, &ready.path), ready.made))
+}
+
+/// `check(path)`: raises unless a folder's configuration and weights fit together, or a packed file is what was written.
+fn check(ruby: &Ruby, place: RString) -> Result<(), Error> {
+    let place = path(place);
+    gvl::release(ruby, |_| {
+        if place.is_file() {
+            Packed::open(&place, true)?.check()?;
+        }
+        Captioner::load(&place, true).map(drop)
+    })
 }
 
 /// `threads = n`; nil for one per CPU.
@@ -85,6 +126,11 @@ impl Model {
     fn bytes(&self) -> usize {
         self.0.bytes()
     }
+
+    /// `touch`: makes every page of the weights resident.
+    fn touch(&self) {
+        self.0.touch();
+    }
 }
 
 fn scan(arguments: &[Value]) -> Result<Arguments, Error> {
@@ -97,4 +143,9 @@ pub fn path(string: RString) -> PathBuf {
     // SAFETY: copied before Ruby runs again.
     let bytes = unsafe { string.as_slice() };
     PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes))
+}
+
+/// A path as Ruby's string.
+pub fn ruby_path(ruby: &Ruby, path: &Path) -> RString {
+    ruby.str_new(&path.to_string_lossy())
 }

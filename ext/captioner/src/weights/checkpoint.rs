@@ -142,8 +142,8 @@ impl Source for Checkpoint {
         self.layout
     }
 
-    fn bytes(&self) -> usize {
-        self.tensors.values().map(|entry| entry.bytes.len()).sum()
+    fn buffers(&self) -> Vec<Buffer> {
+        self.tensors.values().map(|entry| entry.bytes.clone()).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use std::fmt::Display;
 pub use checkpoint::Checkpoint;
 pub use names::{Layout, TOKEN_EMBEDDINGS};
 
-use crate::kernels::Matrix;
+use crate::kernels::{Buffer, Matrix};
 use crate::Result;
 
 /// A set of named tensors. Every method checks the shape and names the tensor in its error.
@@ -25,8 +25,8 @@ pub trait Source {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
     /// The layout that the names were translated from.
     fn layout(&self) -> Layout;
-    /// Bytes that the weights take, mapped or in memory.
-    fn bytes(&self) -> usize;
+    /// The bytes of all weights, mapped or in memory.
+    fn buffers(&self) -> Vec<Buffer>;
 }
 
 /// A place in the tree of names.

@@ -18,7 +18,10 @@ use super::errors::to_ruby;
 
 /// Runs `work` without the GVL. It is given the flag to look at; when that is set it returns `Interrupted` and is called
 /// again, unless what interrupted it raises.
-pub fn release<T>(ruby: &Ruby, mut work: impl FnMut(&AtomicBool) -> Result<T>) -> std::result::Result<T, magnus::Error> {
+pub fn release<T>(
+    ruby: &Ruby,
+    mut work: impl FnMut(&AtomicBool) -> Result<T>,
+) -> std::result::Result<T, magnus::Error> {
     loop {
         match once(&mut work) {
             None | Some(Err(Error::Interrupted)) => ruby.thread_check_ints()?,
@@ -82,7 +85,8 @@ unsafe extern "C" fn reenter<R, F: FnOnce(&Ruby) -> R>(data: *mut c_void) -> *mu
 }
 
 fn caught(panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_string()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text =
+        panic.downcast_ref::<&str>().map(|s| (*s).to_string()).or_else(|| panic.downcast_ref::<String>().cloned());
     let text = text.unwrap_or_else(|| "unknown panic".into());
     Error::Internal(format!("meme_captioner has a defect, please report it with the image: {text}"))
 }

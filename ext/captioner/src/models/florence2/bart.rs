@@ -153,7 +153,12 @@ impl Decoder {
         for (layer, cache) in self.layers.iter().zip(&mut cross) {
             layer.cross.remember(encoded, cache)?;
         }
-        Ok(DecoderState { cross, written: vec![RowCache::default(); self.layers.len()], rows: 0, paths: vec![Vec::new()] })
+        Ok(DecoderState {
+            cross,
+            written: vec![RowCache::default(); self.layers.len()],
+            rows: 0,
+            paths: vec![Vec::new()],
+        })
     }
 
     /// Appends `tokens[i]` to beam `i` and gives the logits of what may follow, `[beams, vocabulary]`.

@@ -144,8 +144,7 @@ impl Config {
                 kind["model_type"]
             )));
         }
-        Self::from_json(&kind.to_string())
-            .map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
+        Self::from_json(&kind.to_string()).map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
     }
 
     /// Reads and checks a configuration's text.

@@ -50,7 +50,8 @@ pub enum Reached {
 impl DaViT {
     /// Reads `convs` and `blocks` at `scope`.
     pub fn load(config: &VisionConfig, scope: Scope) -> Result<Self> {
-        let stages = (0..config.embed_dim.len()).map(|stage| Stage::load(config, stage, &scope)).collect::<Result<_>>()?;
+        let stages =
+            (0..config.embed_dim.len()).map(|stage| Stage::load(config, stage, &scope)).collect::<Result<_>>()?;
         Ok(Self { stages })
     }
 
@@ -67,8 +68,11 @@ impl DaViT {
             0 => (progress.x, progress.size) = stage.embed.forward(&progress.x, progress.size)?,
             n => {
                 let (spatial, channel) = &stage.blocks[(n - 1) / 2];
-                progress.x =
-                    if n % 2 == 1 { spatial.forward(&progress.x, width)? } else { channel.forward(&progress.x, width)? };
+                progress.x = if n % 2 == 1 {
+                    spatial.forward(&progress.x, width)?
+                } else {
+                    channel.forward(&progress.x, width)?
+                };
             }
         }
         progress.done += 1;

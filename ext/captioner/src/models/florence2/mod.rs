@@ -29,6 +29,7 @@ pub use processor::{Processor, Task};
 
 use crate::generate::{Search, Settings, Step};
 use crate::image::RgbImage;
+use crate::kernels::Buffer;
 use crate::nn::{with_values, Embedding};
 use crate::weights::packed::Packed;
 use crate::weights::{Checkpoint, Scope, Source};
@@ -47,7 +48,7 @@ pub struct Florence2 {
     tokens: Embedding,
     encoder: Encoder,
     decoder: Decoder,
-    bytes: usize,
+    buffers: Vec<Buffer>,
 }
 
 /// What a caller may choose for one caption.
@@ -94,7 +95,7 @@ impl Florence2 {
             encoder: Encoder::load(&config.text_config, root.pp("language_model.model.encoder"))?,
             decoder: Decoder::load(&config.text_config, &table, &root)?,
             config,
-            bytes: weights.bytes(),
+            buffers: weights.buffers(),
         })
     }
 
@@ -103,9 +104,9 @@ impl Florence2 {
         &self.settings
     }
 
-    /// Bytes that the weights take, mapped or in memory.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// The bytes of the weights, mapped or in memory.
+    pub fn buffers(&self) -> &[Buffer] {
+        &self.buffers
     }
 
     /// Pixels and text.

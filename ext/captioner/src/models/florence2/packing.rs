@@ -10,7 +10,7 @@ use super::processor::{ImageConfig, Processor};
 use super::vocabulary::Vocabulary;
 use super::Florence2;
 use crate::generate::Settings;
-use crate::kernels::Matrix;
+use crate::kernels::{Buffer, Matrix};
 use crate::weights::packed::{Contents, Packed, Recipe, Role, Writer, IDENTITY, RECIPE};
 use crate::weights::{Checkpoint, Layout, Source};
 use crate::{Error, Result};
@@ -130,7 +130,7 @@ impl Source for Recorder<'_> {
         self.checkpoint.layout()
     }
 
-    fn bytes(&self) -> usize {
-        self.checkpoint.bytes()
+    fn buffers(&self) -> Vec<Buffer> {
+        self.checkpoint.buffers()
     }
 }

@@ -43,7 +43,8 @@ impl Header {
     /// Reads the header of a whole file; gives it and where the data starts, or what is wrong.
     pub fn read(bytes: &[u8]) -> Result<(Self, usize), String> {
         let (len, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| format!("is damaged ({error})"))?;
-        let mut strings: BTreeMap<String, String> = metadata.metadata().clone().unwrap_or_default().into_iter().collect();
+        let mut strings: BTreeMap<String, String> =
+            metadata.metadata().clone().unwrap_or_default().into_iter().collect();
         if strings.get("format").map(String::as_str) != Some("meme_captioner") {
             return Err("is no packed model".into());
         }

@@ -65,8 +65,9 @@ impl Packed {
     /// `NotFound`, or `CorruptModel` for a file that is damaged, foreign or of another version.
     pub fn open(path: &Path, map: bool) -> Result<Self> {
         let bytes = open_file(path, map)?;
-        let (header, start) = Header::read(bytes.as_slice())
-            .map_err(|what| Error::CorruptModel(format!("{}: {what}; delete it to have it made anew", path.display())))?;
+        let (header, start) = Header::read(bytes.as_slice()).map_err(|what| {
+            Error::CorruptModel(format!("{}: {what}; delete it to have it made anew", path.display()))
+        })?;
         let scale_map = Buffer::owned(dynamic::map().iter().flat_map(|v| v.to_le_bytes()).collect());
         Ok(Self { path: path.to_path_buf(), header, data: bytes.slice(start..bytes.len()), scale_map })
     }
@@ -104,11 +105,6 @@ impl Packed {
         Ok(())
     }
 
-    /// Reads a byte of every page, so that all of the file is resident.
-    pub fn touch(&self) -> u64 {
-        self.data.as_slice().iter().step_by(4096).map(|b| u64::from(*b)).sum()
-    }
-
     fn corrupt(&self, what: String) -> Error {
         Error::CorruptModel(format!("{} {what}; delete it to have it made anew", self.path.display()))
     }
@@ -121,7 +117,8 @@ impl Packed {
             let absmax = self.part(&format!("{name}.absmax"))?;
             let scales = if scheme.double_quant() {
                 let offset = self.part(&format!("{name}.offset"))?;
-                let offset: [u8; 4] = offset.as_slice().try_into().map_err(|_| self.corrupt(format!("{name}.offset")))?;
+                let offset: [u8; 4] =
+                    offset.as_slice().try_into().map_err(|_| self.corrupt(format!("{name}.offset")))?;
                 let map = self.part(&format!("{name}.map")).unwrap_or_else(|_| self.scale_map.clone());
                 let absmax2 = self.part(&format!("{name}.absmax2"))?;
                 BlockScales::Double { q: absmax, absmax2, offset: f32::from_le_bytes(offset), map }
@@ -161,8 +158,8 @@ impl Source for Packed {
         Layout::Native
     }
 
-    fn bytes(&self) -> usize {
-        self.data.len()
+    fn buffers(&self) -> Vec<Buffer> {
+        vec![self.data.clone()]
     }
 }
 
