@@ -75,7 +75,9 @@ fn recipes_store_what_they_say() {
     let (embedding, shape) = ("language_model.model.shared.weight", [1424, 64]);
     let convolution = ("vision_tower.convs.1.proj.weight", [32, 16, 3, 3]);
     let linear = ("language_model.model.encoder.layers.0.fc1.weight", [128, 64]);
-    for (recipe, embedding_error, convolution_error) in [(Recipe::compact(), 0.15, 0.15), (Recipe::balanced(), 0.01, 0.0)] {
+    for (recipe, embedding_error, convolution_error) in
+        [(Recipe::compact(), 0.15, 0.15), (Recipe::balanced(), 0.01, 0.0)]
+    {
         let path = world.pack(&recipe).path;
         let packed = Packed::open(&path, true).unwrap();
         packed.check().unwrap();

@@ -4,4 +4,4 @@ mod beam;
 mod logits;
 
 pub use beam::{Search, Step};
-pub use logits::{Processors, Settings, EarlyStopping};
+pub use logits::{EarlyStopping, Processors, Settings};

@@ -20,7 +20,16 @@ pub struct Heads {
 /// Full attention among `tokens` rows: `out = softmax(q·kᵀ * scale)·v`, head by head. `q`, `k` and `v` start at the first
 /// head's first channel; `out` is `[tokens, count * dim]`. `scores` is scratch. Runs on the calling thread.
 #[allow(clippy::too_many_arguments)]
-pub fn attend(q: &[f32], k: &[f32], v: &[f32], tokens: usize, heads: Heads, scale: f32, scores: &mut Vec<f32>, out: &mut [f32]) {
+pub fn attend(
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    tokens: usize,
+    heads: Heads,
+    scale: f32,
+    scores: &mut Vec<f32>,
+    out: &mut [f32],
+) {
     let width = heads.count * heads.dim;
     let needed = (tokens - 1) * heads.stride + width;
     assert!(q.len() >= needed && k.len() >= needed && v.len() >= needed && out.len() >= tokens * width);
@@ -122,7 +131,24 @@ unsafe fn product(
     (b, b_col, b_row): (*const f32, isize, isize),
 ) {
     gemm::gemm(
-        m, n, k, out, 1, out_row, add, a, a_col, a_row, b, b_col, b_row, 1.0, 1.0, false, false, false,
+        m,
+        n,
+        k,
+        out,
+        1,
+        out_row,
+        add,
+        a,
+        a_col,
+        a_row,
+        b,
+        b_col,
+        b_row,
+        1.0,
+        1.0,
+        false,
+        false,
+        false,
         Parallelism::None,
     );
 }

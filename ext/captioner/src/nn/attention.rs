@@ -64,7 +64,8 @@ impl WindowAttention {
         let scale = (heads.dim as f32).powf(-0.5);
         attend(qkv, &qkv[channels..], &qkv[2 * channels..], tokens, heads, scale, scores, mixed);
         self.proj.forward_rows(mixed, Epilogue::Store, normed);
-        for (row, (out, x)) in out.chunks_exact_mut(width * channels).zip(x.chunks_exact(width * channels)).enumerate() {
+        for (row, (out, x)) in out.chunks_exact_mut(width * channels).zip(x.chunks_exact(width * channels)).enumerate()
+        {
             let out = &mut out[left * channels..][..run];
             out.copy_from_slice(&x[left * channels..][..run]);
             add(out, &normed[row * side * channels..][..run]);
@@ -146,13 +147,7 @@ struct Projections {
 impl Projections {
     fn load(channels: usize, heads: usize, scope: Scope) -> Result<Self> {
         let linear = |name: &str| Linear::load(channels, channels, true, scope.pp(name));
-        Ok(Self {
-            q: linear("q_proj")?,
-            k: linear("k_proj")?,
-            v: linear("v_proj")?,
-            out: linear("out_proj")?,
-            heads,
-        })
+        Ok(Self { q: linear("q_proj")?, k: linear("k_proj")?, v: linear("v_proj")?, out: linear("out_proj")?, heads })
     }
 
     fn heads(&self) -> (Heads, f32) {
@@ -228,7 +223,9 @@ impl CachedAttention {
             mixed.par_chunks_mut(channels).zip(q.par_chunks(channels)).enumerate().for_each(|(i, (out, q))| {
                 let (keys, values) = match seen {
                     Some(seen) => (pick(&cache.keys, channels, &seen[i]), pick(&cache.values, channels, &seen[i])),
-                    None => (cache.keys.chunks_exact(channels).collect(), cache.values.chunks_exact(channels).collect()),
+                    None => {
+                        (cache.keys.chunks_exact(channels).collect(), cache.values.chunks_exact(channels).collect())
+                    }
                 };
                 attend_cached(q, &keys, &values, heads, scale, out);
             });

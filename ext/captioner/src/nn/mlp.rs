@@ -52,7 +52,9 @@ impl Mlp {
         let channels = self.fc2.outputs();
         let tile = TILE_ROWS * channels;
         map_rows(x, channels, |x, out| {
-            out.par_chunks_mut(tile).zip(x.par_chunks(tile)).for_each_init(Vec::new, |hidden, (out, x)| f(x, out, hidden));
+            out.par_chunks_mut(tile)
+                .zip(x.par_chunks(tile))
+                .for_each_init(Vec::new, |hidden, (out, x)| f(x, out, hidden));
         })
     }
 
