@@ -91,8 +91,12 @@ impl Cases {
         Florence2::load(&self.checkpoint(case), true).unwrap()
     }
 
+    pub fn image_path(&self, case: &Case) -> PathBuf {
+        fixtures().join(&case.image)
+    }
+
     pub fn image(&self, case: &Case) -> RgbImage {
-        load_path(&fixtures().join(&case.image), &Limits::default()).unwrap()
+        load_path(&self.image_path(case), &Limits::default()).unwrap()
     }
 
     pub fn golden(&self, case: &Case) -> Golden {

@@ -1,0 +1,136 @@
+//! The process-global cache: one load per model, a memory limit, and nothing pulled from under a running caption.
+
+mod florence2_support;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+
+use captioner::captioner::{Caption, Captioner, Input};
+use captioner::image::Limits;
+use captioner::models::florence2::Options;
+use captioner::{cache, runtime, Error};
+use florence2_support::Cases;
+
+/// The cache is global, so these tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+static GO: AtomicBool = AtomicBool::new(false);
+
+fn load(cases: &Cases) -> captioner::Result<Captioner> {
+    Captioner::load(&cases.checkpoint(&cases.cases[0]), true)
+}
+
+fn caption(captioner: Arc<Captioner>, cases: &Cases) -> String {
+    let input = Input::Path(cases.image_path(&cases.cases[0]));
+    let options = Options { max_new_tokens: Some(8), ..Options::default() };
+    let mut caption = Caption::new(captioner, input, Limits::default(), options);
+    runtime::pool().unwrap().install(|| caption.advance(&GO)).unwrap()
+}
+
+#[test]
+fn sixteen_threads_load_once_and_caption_alike() {
+    let _turn = TURN.lock().unwrap();
+    let (cases, loads, start) = (Cases::read(), AtomicUsize::new(0), Barrier::new(16));
+    let captions: Vec<String> = std::thread::scope(|scope| {
+        let work = || {
+            start.wait();
+            let captioner = cache::fetch("sixteen", None, &GO, || {
+                loads.fetch_add(1, Ordering::Relaxed);
+                load(&cases)
+            });
+            caption(captioner.unwrap(), &cases)
+        };
+        let threads: Vec<_> = (0..16).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(loads.into_inner(), 1);
+    assert!(captions.windows(2).all(|pair| pair[0] == pair[1]), "{captions:?}");
+    assert!(cache::unload("sixteen") && !cache::unload("sixteen"));
+}
+
+#[test]
+fn the_limit_drops_what_was_used_least_recently() {
+    let _turn = TURN.lock().unwrap();
+    let cases = Cases::read();
+    let bytes = load(&cases).unwrap().bytes();
+    let fetch = |key: &str, models: usize| cache::fetch(key, Some(bytes * models), &GO, || load(&cases)).unwrap();
+    let keys = || cache::loaded().into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+    let first = fetch("a", 2);
+    fetch("b", 2);
+    fetch("a", 2);
+    fetch("c", 2);
+    assert_eq!(keys(), ["a", "c"], "b was used least recently");
+    fetch("d", 1);
+    assert_eq!(keys(), ["d"], "the one just loaded stays even if it alone is too large");
+    assert!(!caption(first, &cases).is_empty(), "a model that was dropped works on for those who have it");
+    cache::unload("d");
+}
+
+#[test]
+fn a_failed_load_leaves_nothing_behind() {
+    let _turn = TURN.lock().unwrap();
+    let cases = Cases::read();
+    let failed = cache::fetch("failing", None, &GO, || Err(Error::CorruptModel("no".into())));
+    assert!(matches!(failed, Err(Error::CorruptModel(_))));
+    let panicked = std::panic::catch_unwind(|| cache::fetch("failing", None, &GO, || panic!("a defect")));
+    assert!(panicked.is_err());
+    assert!(cache::fetch("failing", None, &GO, || load(&cases)).is_ok(), "the next one loads");
+    cache::unload("failing");
+}
+
+#[test]
+fn waiting_for_another_load_can_be_interrupted() {
+    let _turn = TURN.lock().unwrap();
+    let (cases, loading) = (Cases::read(), Barrier::new(2));
+    let (stop, finish) = (AtomicBool::new(true), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            cache::fetch("slow", None, &GO, || {
+                loading.wait();
+                while !finish.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+                load(&cases)
+            })
+        });
+        loading.wait();
+        assert!(matches!(cache::fetch("slow", None, &stop, || load(&cases)), Err(Error::Interrupted)));
+        finish.store(true, Ordering::Relaxed);
+    });
+    cache::unload("slow");
+}
+
+#[test]
+fn a_caption_goes_on_where_it_was_stopped() {
+    let cases = Cases::read();
+    let captioner = Arc::new(load(&cases).unwrap());
+    let whole = caption(captioner.clone(), &cases);
+    let input = Input::Path(cases.image_path(&cases.cases[0]));
+    let options = Options { max_new_tokens: Some(8), ..Options::default() };
+    let mut caption = Caption::new(captioner, input, Limits::default(), options);
+    let stop = AtomicBool::new(true);
+    assert!(matches!(caption.advance(&stop), Err(Error::Interrupted)), "nothing is done before the flag is looked at");
+    let pool = runtime::pool().unwrap();
+    let stopped = AtomicUsize::new(0);
+    let done = AtomicBool::new(false);
+    let (stop, done) = (&stop, &done);
+    let resumed = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                stop.store(true, Ordering::Relaxed);
+                std::thread::sleep(std::time::Duration::from_micros(300));
+            }
+        });
+        loop {
+            stop.store(false, Ordering::Relaxed);
+            match pool.install(|| caption.advance(stop)) {
+                Err(Error::Interrupted) => stopped.fetch_add(1, Ordering::Relaxed),
+                result => {
+                    done.store(true, Ordering::Relaxed);
+                    break result.unwrap();
+                }
+            };
+        }
+    });
+    assert_eq!(resumed, whole);
+    assert!(stopped.into_inner() > 0, "it was stopped at least once");
+}
