@@ -47,14 +47,14 @@ pub struct Case {
     image: PathBuf,
     pub task: String,
     overrides: Map<String, Value>,
-    settings: Value,
+    pub settings: Value,
     pub prompt_ids: Vec<u32>,
     pub ids: Vec<u32>,
     pub text: String,
     golden: PathBuf,
 }
 
-pub struct Golden(Vec<u8>);
+pub struct Golden(pub Vec<u8>);
 
 impl Golden {
     pub fn names(&self) -> Vec<String> {
