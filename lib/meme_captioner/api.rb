@@ -27,9 +27,10 @@ module MemeCaptioner
       Catalogue::SEEDED.first
     end
 
-    # Makes a Florence-2 of the application's own selectable: a folder, or a repository at a fixed commit.
+    # Makes a Florence-2 of the application's own selectable: a folder, a packed file, or a repository at a
+    # fixed commit.
     # @param name [String] letters, digits, dots, dashes and underscores
-    # @param path [String, #to_path, nil] the folder
+    # @param path [String, #to_path, nil] the folder or the packed file
     # @param repo [String, nil] owner/name on the hub
     # @param revision [String, nil] the commit, with repo:
     # @param quantization [:nf4, nil]

@@ -26,24 +26,28 @@ module MemeCaptioner
     # @api private
     def initialize(info)
       @info = info
-      @directory = nil
+      @place = nil
     end
 
     # @return [Boolean] whether the model's files are on this machine; asks no network
     def downloaded?
       return false unless info.supported?
 
-      info.local? ? File.file?(File.join(info.path, "config.json")) : !Engine.cached(info).nil?
+      return !Engine.cached(info).nil? unless info.local?
+
+      File.file?(info.path) || File.file?(File.join(info.path, "config.json"))
     end
 
-    # Fetches what is missing and checks the files. Several processes at once fetch each file once.
+    # Fetches what is missing, checks the files, and packs them where the model is quantized. Several processes at once do
+    # each of it once.
     # @yieldparam progress [Progress]
     # @return [self]
     # @raise [ModelUnavailableError, CorruptModelError, DownloadError, UnsupportedModelError]
     def download(&)
       require_support
-      @directory = info.local? ? folder : Engine.fetch(info, &)
-      Engine.check(@directory)
+      source = info.local? ? local : Engine.fetch(info, &)
+      Engine.check(source)
+      @place = Engine.pack(info, source)
       self
     end
 
@@ -103,8 +107,8 @@ module MemeCaptioner
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
       require_support
-      @directory ||= info.local? ? folder : Engine.cached(info) || Engine.fetch(info)
-      Engine.load(info, @directory)
+      @place ||= Engine.pack(info, info.local? ? local : Engine.cached(info) || Engine.fetch(info))
+      Engine.load(info, @place)
     end
 
     def attempt(image, generation)
@@ -121,10 +125,10 @@ module MemeCaptioner
       e
     end
 
-    def folder
-      return info.path if File.directory?(info.path)
+    def local
+      return info.path if File.exist?(info.path)
 
-      raise ModelUnavailableError, "#{name}: there is no folder #{info.path}; put the model's files there"
+      raise ModelUnavailableError, "#{name}: there is no #{info.path}; put the model's files there"
     end
 
     def require_support

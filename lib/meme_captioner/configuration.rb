@@ -26,13 +26,14 @@ module MemeCaptioner
     # @!attribute [rw] max_concurrent
     #   @return [Integer] captions computed at the same time; more callers wait their turn, first come, first served
     # @!attribute [rw] cache_dir
-    #   @return [String, nil] where models are kept; nil for the Hugging Face cache (HF_HUB_CACHE, HF_HOME)
+    #   @return [String, nil] where models are kept; nil for the Hugging Face cache (HF_HUB_CACHE, HF_HOME) and {packed_dir}
     # @!attribute [rw] offline
     #   @return [Boolean, nil] never use the network; nil lets HF_HUB_OFFLINE decide
     # @!attribute [rw] max_pixels
     #   @return [Integer] larger images are refused before memory is taken for them
     # @!attribute [rw] memory_limit
-    #   @return [Integer, nil] bytes of weights that this process keeps loaded; nil for no limit
+    #   @return [Integer, nil] bytes of weights that this process keeps loaded: past it a load drops the models that were used
+    #     least recently; nil for no limit
     # @!attribute [rw] map_weights
     #   @return [Boolean] map weights from their file (shared between processes) instead of reading them into memory
     # @!attribute [rw] logger
@@ -61,6 +62,11 @@ module MemeCaptioner
     # @return [Hash{Symbol => Object}] every setting and its value
     def to_h
       @values.dup
+    end
+
+    # @return [String] where models in 4 bits are kept: cache_dir, or a folder of their own in the user's cache
+    def packed_dir
+      cache_dir || File.join(@env["XDG_CACHE_HOME"] || File.expand_path("~/.cache"), "meme_captioner")
     end
 
     private

@@ -6,6 +6,9 @@ module MemeCaptioner
   # The only caller of the compiled library: turns metadata and settings into its positional arguments.
   # @api private
   module Engine
+    # How each quantization is packed.
+    RECIPES = { nf4: "compact" }.freeze
+
     @turns = Turns.new { MemeCaptioner.config.max_concurrent }
     @threads = nil
 
@@ -16,10 +19,22 @@ module MemeCaptioner
       end
 
       # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it
-      def load(info, directory)
-        native.load(info.name, directory, load_options(info))
+      def load(info, place)
+        native.load(info.name, place, load_options(info))
       rescue Errno::ENOENT => e
-        raise ModelUnavailableError, "#{info.name}: a model file is missing (#{e.message}); complete the folder #{directory}"
+        raise ModelUnavailableError, "#{info.name}: a model file is missing (#{e.message}); complete #{place}"
+      end
+
+      # @return [String] what {load} takes: the folder itself, or its packed form, made where it is not there
+      def pack(info, directory)
+        recipe = RECIPES[info.quantization]
+        return directory if recipe.nil? || File.file?(directory)
+
+        config = MemeCaptioner.config
+        name = File.basename(info.model_id || directory)
+        path, reason = native.pack(directory, config.packed_dir, name, info.hub_revision, recipe)
+        config.logger.info("meme_captioner: packed #{path} (#{reason})") if reason
+        path
       end
 
       # @return [String]
@@ -44,8 +59,8 @@ module MemeCaptioner
       end
 
       # @raise [CorruptModelError, UnsupportedModelError]
-      def check(directory)
-        native.check(directory)
+      def check(place)
+        native.check(place)
       end
 
       # @return [Hash{String => Integer}] bytes of weights by name

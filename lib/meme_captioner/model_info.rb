@@ -9,7 +9,7 @@ module MemeCaptioner
   # - revision: the application's label of the version
   # - hub_revision: the commit that is fetched, nil for a folder
   # - quantization: nil for the checkpoint's own precision, :nf4 or :int8
-  # - path: the folder of a bundled or registered model, nil for one from the hub
+  # - path: the folder or the packed file of a bundled or registered model, nil for one from the hub
   # - files: what a download fetches, as [name, required, bytes or nil, sha256 or nil]
   # - resource: the page that describes the model
   # - summary: one or two sentences for people
@@ -31,7 +31,7 @@ module MemeCaptioner
       supported? ? summary : "#{summary} Not available in this version of meme_captioner."
     end
 
-    # @return [Boolean] whether the files lie in a folder instead of coming from the hub
+    # @return [Boolean] whether the files lie on this machine instead of coming from the hub
     def local?
       !path.nil?
     end
@@ -43,5 +43,5 @@ module MemeCaptioner
   end
 
   # The families and quantizations that this version can run.
-  ModelInfo::BUILT = { florence2: [nil], test: [nil] }.freeze
+  ModelInfo::BUILT = { florence2: [nil, :nf4], test: [nil] }.freeze
 end

@@ -41,8 +41,8 @@ module MemeCaptioner
     private
 
     def origin(path, repo, revision)
-      raise ArgumentError, "give either path: (a folder) or repo: (a hub repository)" if path.nil? == repo.nil?
-      return folder(path, revision) if path
+      raise ArgumentError, "give either path: (a folder or a packed file) or repo: (a hub repository)" if path.nil? == repo.nil?
+      return local(path, revision) if path
 
       raise ArgumentError, "repo: must look like owner/name, got #{repo.inspect}" unless repo.to_s.match?(%r{\A[\w.-]+/[\w.-]+\z})
       raise ArgumentError, "repo: needs revision: (the commit to fetch)" if revision.to_s.empty?
@@ -51,11 +51,11 @@ module MemeCaptioner
         resource: "https://huggingface.co/#{repo}", summary: "#{repo} at #{revision}, registered by the application." }
     end
 
-    def folder(path, revision)
+    def local(path, revision)
       raise ArgumentError, "revision: belongs to repo:, not to path:" if revision
 
       expanded = Coercion.call(:path, path, "path:")
-      { path: expanded, summary: "The folder #{expanded}, registered by the application." }
+      { path: expanded, summary: "#{expanded}, registered by the application." }
     end
 
     def checked_name(name)

@@ -50,7 +50,10 @@ RSpec.describe "captioning" do
   it "works in a child process after its parent has captioned" do
     expected = caption
     child = fork { exit!(captioner.extract(path, **options) == expected ? 0 : 1) }
-    expect(Timeout.timeout(60) { Process.wait2(child).last }).to be_success
+    expect(Timeout.timeout(30) { Process.wait2(child).last }).to be_success
+  rescue Timeout::Error
+    Process.kill("KILL", child)
+    raise
   end
 
   it "knows and frees the weights in memory" do

@@ -45,6 +45,11 @@ class FakeNative
     cached_folder
   end
 
+  def pack(*call)
+    @calls << [:pack, *call]
+    ["/packed.safetensors", nil]
+  end
+
   def check(directory)
     @calls << [:check, directory]
     nil

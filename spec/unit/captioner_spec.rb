@@ -64,6 +64,19 @@ RSpec.describe MemeCaptioner::Captioner do
     expect(names).to eq %i[fetch check]
   end
 
+  it "packs a quantized model" do
+    MemeCaptioner.config.cache_dir = "/models"
+    native.cached_folder = "/cached"
+    captioner = MemeCaptioner.select("Florence-2-base-int4").load
+    expect(native.calls.drop(1)).to match [
+      [:pack, "/cached", "/models", "Florence-2-base", captioner.hub_revision, "compact"],
+      [:load, "Florence-2-base-int4", "/packed.safetensors", include(quantization: "nf4")]
+    ]
+    native.calls.clear
+    captioner.download
+    expect(names).to eq %i[fetch check pack]
+  end
+
   it "knows whether it is downloaded" do
     expect(captioner).not_to be_downloaded
     native.cached_folder = "/cached"
@@ -140,8 +153,16 @@ RSpec.describe MemeCaptioner::Captioner do
       expect(captioner).to be_downloaded
     end
 
-    it "says which folder is missing" do
-      expect { captioner.load }.to raise_error(MemeCaptioner::ModelUnavailableError, %r{mine: there is no folder .*/model})
+    it "may be one packed file" do
+      File.write("model", "")
+      expect(captioner).to be_downloaded
+      MemeCaptioner.register("packed", path: "model", quantization: :nf4)
+      MemeCaptioner.select("packed").load
+      expect(native.calls.last).to match [:load, "packed", File.expand_path("model"), anything]
+    end
+
+    it "says what is missing" do
+      expect { captioner.load }.to raise_error(MemeCaptioner::ModelUnavailableError, %r{mine: there is no .*/model})
     end
 
     it "tells a missing model file from a missing image" do

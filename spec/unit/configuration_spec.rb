@@ -18,6 +18,12 @@ RSpec.describe MemeCaptioner::Configuration do
     )
   end
 
+  it "keeps packed models beside the others, or in the user's cache" do
+    expect(described_class.new("MEME_CAPTIONER_CACHE_DIR" => "/models").packed_dir).to eq "/models"
+    expect(described_class.new("XDG_CACHE_HOME" => "/cache").packed_dir).to eq "/cache/meme_captioner"
+    expect(described_class.new({}).packed_dir).to eq File.expand_path("~/.cache/meme_captioner")
+  end
+
   it "takes an empty variable for none" do
     expect(described_class.new("MEME_CAPTIONER_THREADS" => "").threads).to be_nil
   end
