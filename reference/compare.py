@@ -20,6 +20,8 @@ class Dump:
     def __init__(self, path: Path):
         self.file = safe_open(path, framework="numpy")
         self.said = self.file.metadata()
+        busy = path.with_suffix(".load")
+        self.load = busy.read_text().strip() if busy.exists() else "?"
 
     def tensor(self, name: str) -> np.ndarray:
         return self.file.get_tensor(name).astype(np.float64)
@@ -78,8 +80,9 @@ def main() -> None:
     lines += ["", row("", *pairs), row(*["---"] * (len(pairs) + 1))]
     for label, side in (("reference", 0), ("ours", 1)):
         lines.append(row(f"{label}: seconds for a caption", *(f"{pair[side].seconds():.2f}" for pair in pairs.values())))
-        lines.append(row(f"{label}: load, seconds", *(f"{float(pair[side].said['seconds.load']):.2f}" for pair in pairs.values())))
+        lines.append(row(f"{label}: seconds to load", *(pair[side].said["seconds.load"][:4] for pair in pairs.values())))
         lines.append(row(f"{label}: peak RSS, MiB", *(f"{pair[side].mebibytes():.0f}" for pair in pairs.values())))
+        lines.append(row(f"{label}: load average of the machine", *(pair[side].load for pair in pairs.values())))
     print("\n".join(lines))
     if worst > LIMIT or not same:
         raise SystemExit(f"worst stage {worst:.1e}, ids {'equal' if same else 'different'}")

@@ -87,6 +87,13 @@ def run(*command: object) -> None:
     subprocess.run([str(part) for part in command], check=True, env={**os.environ, "MEME_CAPTIONER_THREADS": "2"})
 
 
+def measured(out: Path, *command: object) -> None:
+    """Runs a dump and notes how busy the machine was meanwhile: seconds mean little beside other work."""
+    if not out.exists():
+        run(*command)
+        out.with_suffix(".load").write_text(f"{os.getloadavg()[0]:.1f}\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
@@ -109,10 +116,8 @@ def main() -> None:
         for name, image in images.items():
             theirs, ours = (args.out / f"{size}-{name}-{side}.safetensors" for side in ("reference", "ours"))
             tokens = ("--new-tokens", args.new_tokens)
-            if not theirs.exists():
-                run(sys.executable, __file__, "--out", theirs, *tokens, "--dump", folders["native"], image)
-            if not ours.exists():
-                run(EXAMPLES / "dump_stages", folders["microsoft"], image, ours, args.new_tokens, TASK)
+            measured(theirs, sys.executable, __file__, "--out", theirs, *tokens, "--dump", folders["native"], image)
+            measured(ours, EXAMPLES / "dump_stages", folders["microsoft"], image, ours, args.new_tokens, TASK)
 
 
 if __name__ == "__main__":

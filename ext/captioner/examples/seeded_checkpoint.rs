@@ -1,7 +1,7 @@
 //! Writes a Florence-2 checkpoint with random weights: no Python, nothing stored.
 //!
 //! ```text
-//! cargo run --release --example seeded_checkpoint -- --config base|large|FILE --layout microsoft|native \
+//! cargo run --release --example seeded_checkpoint -- --config base|large|small|FILE --layout microsoft|native \
 //!     --seed 1 --out DIR [--tokenizer FILE] [--preprocessor FILE] [--tied shared,lm_head] [--logits-bias 0]
 //! ```
 //!
@@ -18,7 +18,7 @@ const KNOWN: [&str; 8] = ["config", "layout", "seed", "out", "tokenizer", "prepr
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = arguments()?;
     let get = |key: &str| arguments.get(key).map(String::as_str);
-    let name = get("config").ok_or("--config is missing: base, large or a config.json")?;
+    let name = get("config").ok_or("--config is missing: base, large, small or a config.json")?;
     let out = PathBuf::from(get("out").ok_or("--out is missing: the folder to write")?);
     let mut options = Options::new(get("layout").unwrap_or("microsoft").parse()?, get("seed").unwrap_or("1").parse()?);
     options.logits_bias = get("logits-bias").unwrap_or("0").parse()?;

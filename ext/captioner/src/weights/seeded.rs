@@ -208,11 +208,13 @@ fn cosine_table(out: &mut [f16], dim: usize) {
     }
 }
 
-/// The configuration of base or large, with nothing that a caption does not need.
+/// The configuration of base or large, with nothing that a caption does not need; or of `small`, the same shape with
+/// 14 million weights.
 pub fn preset(name: &str) -> Option<Value> {
     let (width, projected, layers, positions) = match name {
         "base" => (128, 768, 6, 1024),
         "large" => (256, 1024, 12, 4096),
+        "small" => (32, 128, 2, 1024),
         _ => return None,
     };
     let (dims, heads) = ([width, 2 * width, 4 * width, 8 * width], [1, 2, 4, 8].map(|n| n * width / 32));

@@ -78,10 +78,11 @@ impl List {
         let mut previous = v["in_channels"].as_u64().unwrap_or(3) as usize;
         for (stage, &dim) in dims.iter().enumerate() {
             let conv = format!("vision_tower.convs.{stage}");
-            self.convolution(&format!("{conv}.proj"), dim, previous, kernels[stage]);
+            let (kernel, depth) = (kernels.get(stage), depths.get(stage));
+            self.convolution(&format!("{conv}.proj"), dim, previous, *kernel.ok_or_else(|| missing("patch_size"))?);
             let before = v["patch_prenorm"][stage].as_bool().unwrap_or(false);
             self.norm(&format!("{conv}.norm"), if before { previous } else { dim });
-            for block in 0..depths[stage] {
+            for block in 0..*depth.ok_or_else(|| missing("depths"))? {
                 for (kind, attention) in [("spatial_block", "window_attn"), ("channel_block", "channel_attn")] {
                     let base = format!("vision_tower.blocks.{stage}.{block}.{kind}");
                     let hidden = (dim as f64 * ratio) as usize;
