@@ -209,7 +209,7 @@ fn cosine_table(out: &mut [f16], dim: usize) {
 }
 
 /// The configuration of base or large, with nothing that a caption does not need; or of `small`, the same shape with
-/// 14 million weights.
+/// 13 million weights.
 pub fn preset(name: &str) -> Option<Value> {
     let (width, projected, layers, positions) = match name {
         "base" => (128, 768, 6, 1024),
