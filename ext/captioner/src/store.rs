@@ -23,7 +23,8 @@ pub struct Ready {
 
 /// The packed form of the checkpoint in `dir`, in `folder`: found, or made while other processes wait. `revision` is the
 /// checkpoint's commit; without one its files are looked at. The file's name is
-/// `<name>@<revision or content hash>-<recipe>-<format version>.safetensors`.
+/// `<name>@<revision or content hash>-<recipe>-<format version>.safetensors`. A checkpoint that bitsandbytes quantized keeps
+/// its own recipe, whichever is asked for.
 ///
 /// # Errors
 /// Those of [`florence2::pack`], and `Interrupted` while waiting.
@@ -37,8 +38,14 @@ pub fn packed(
 ) -> Result<Ready> {
     let identity = revision.map_or_else(|| fingerprint(dir), |revision| Ok(revision.to_string()))?;
     let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
-    let path = folder.join(format!("{name}@{identity}-{}-{}.safetensors", recipe.name, packed::VERSION));
-    let Err(_) = usable(&path, &identity, recipe) else { return Ok(Ready { path, made: None }) };
+    let place =
+        |recipe: &Recipe| folder.join(format!("{name}@{identity}-{}-{}.safetensors", recipe.name, packed::VERSION));
+    for recipe in [recipe, &Recipe::linears()] {
+        let path = place(recipe);
+        let Err(_) = usable(&path, &identity, recipe) else { return Ok(Ready { path, made: None }) };
+    }
+    let recipe = &florence2::own_recipe(dir, recipe)?;
+    let path = place(recipe);
     let _lock = lock(&path, stop)?;
     // Another process may have made it meanwhile.
     let Err(why) = usable(&path, &identity, recipe) else { return Ok(Ready { path, made: None }) };

@@ -58,6 +58,11 @@ pub fn codebook(name: &str, contains: impl Fn(&str) -> bool) -> Option<Codebook>
     [Codebook::Nf4, Codebook::Fp4].into_iter().find(|code| contains(&state_name(name, *code)))
 }
 
+/// Is `name` the state of a 4-bit weight, so that its file is one that bitsandbytes quantized?
+pub fn is_state(name: &str) -> bool {
+    [Codebook::Nf4, Codebook::Fp4].into_iter().any(|code| name.ends_with(&state_name("", code)))
+}
+
 /// Reads the 4-bit weight `name` out of the tensors that `get` finds. `file` is for messages.
 ///
 /// # Errors
@@ -146,6 +151,13 @@ pub struct Part<'a> {
     dtype: Dtype,
     shape: Vec<usize>,
     data: Cow<'a, [u8]>,
+}
+
+impl<'a> Part<'a> {
+    /// A tensor that is no part of a 4-bit weight.
+    pub fn new(dtype: Dtype, shape: Vec<usize>, data: &'a [u8]) -> Self {
+        Self { dtype, shape, data: data.into() }
+    }
 }
 
 impl View for Part<'_> {

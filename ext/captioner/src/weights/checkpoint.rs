@@ -57,6 +57,11 @@ impl Checkpoint {
         Ok(Self { tensors, layout })
     }
 
+    /// Does it have 4-bit weights as bitsandbytes stores them?
+    pub fn is_quantized(&self) -> bool {
+        self.tensors.keys().any(|name| bitsandbytes::is_state(name))
+    }
+
     /// The entry of a name in Microsoft's layout, and the name it has here.
     fn entry(&self, name: &str) -> Result<(&Entry, String)> {
         let own = self.layout.name(name);

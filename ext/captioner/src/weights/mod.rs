@@ -3,6 +3,7 @@
 
 pub mod bitsandbytes;
 mod checkpoint;
+pub mod export;
 mod names;
 pub mod packed;
 pub mod seeded;

@@ -198,7 +198,7 @@ fn fnv1a(name: &str) -> u64 {
 }
 
 /// The temporal table: sine on the even columns, cosine on the odd ones.
-fn cosine_table(out: &mut [f16], dim: usize) {
+pub(super) fn cosine_table(out: &mut [f16], dim: usize) {
     let step = 10000f64.ln() / (dim / 2) as f64;
     for (i, value) in out.iter_mut().enumerate() {
         let (frame, column) = (i / dim, i % dim);

@@ -24,7 +24,7 @@ use davit::DaViT;
 use projector::Projector;
 
 pub use davit::Reached;
-pub use packing::pack;
+pub use packing::{own_recipe, pack};
 pub use processor::{Processor, Task};
 
 use crate::generate::{Search, Settings, Step};

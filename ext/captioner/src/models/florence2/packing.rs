@@ -18,6 +18,14 @@ use crate::{Error, Result};
 /// The parameter that Microsoft's layout stores as `[in, out]`.
 const PROJECTION: &str = "image_projection";
 
+/// The recipe by which the checkpoint in `dir` is packed: the one that was asked for, or its own if bitsandbytes quantized it.
+///
+/// # Errors
+/// Those of opening the checkpoint.
+pub fn own_recipe(dir: &Path, asked: &Recipe) -> Result<Recipe> {
+    Ok(if Checkpoint::open(dir, true)?.is_quantized() { Recipe::linears() } else { asked.clone() })
+}
+
 /// Packs the checkpoint in `dir` into the file `out` by `recipe`, tensor by tensor. `identity` says which checkpoint it is;
 /// `stop` is asked between tensors. Tensors that are 4-bit already stay as they are.
 ///

@@ -60,6 +60,11 @@ impl Recipe {
         Self { name: "balanced".into(), embedding: Form::Int8, convolution: Form::Kept, ..Self::compact() }
     }
 
+    /// What bitsandbytes quantized stays as it is, and so does the rest. Not to be chosen: a checkpoint has it or not.
+    pub fn linears() -> Self {
+        Self { name: "linears".into(), embedding: Form::Kept, convolution: Form::Kept, linear: Form::Kept }
+    }
+
     /// The recipe of a name.
     ///
     /// # Errors
