@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from . import backgrounds, captions, lettering, objects, words
 
 INPUT = 384  # the side of the square that the model sees; legibility is judged there
-SMALLEST = (10.5, 14)  # pixels there that a letter takes, on average, and that a capital is high
+SMALLEST = (11.5, 17)  # pixels there that a letter takes, on average, and that a capital is high
 LETTERS = 76  # the longest text of a meme
 
 
@@ -81,10 +81,11 @@ def make_block(rng, size, style, capitals, room, place, source, smallest):
         lines = lettering.wrap(parts, 1 if len(parts) < 3 else rng.choice((1, 1, 2, 2, 3)))
         widest = max(lettering.length(style.font, line) for line in lines) / lettering.REFERENCE
         most = 0.95 * size[0] / (widest + 2 * style.weight)
-        pixels = int(min(most, max(tallest, 1.53 * smallest[1] / squeeze[1]), 0.33 * size[1] / len(lines)))
         letters = sum(lettering.length(style.font, line) for line in lines) / sum(len(line) for line in lines)
-        wide, high = letters * pixels / lettering.REFERENCE * squeeze[0], pixels * 0.7 * squeeze[1]
-        if len(parts) == 1 or (wide >= smallest[0] and high >= smallest[1]):
+        wide, high = letters / lettering.REFERENCE * squeeze[0], 0.7 * squeeze[1]  # of a letter, for each point of size
+        least = max(smallest[0] / wide, smallest[1] / high) + 1
+        pixels = int(min(most, max(tallest, least), 0.33 * size[1] / len(lines)))
+        if len(parts) == 1 or (wide * pixels >= smallest[0] and high * pixels >= smallest[1]):
             return lettering.Block(lines, style, pixels, place)
         parts.pop(rng.randrange(len(parts)))  # a single word always fits
 

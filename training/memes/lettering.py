@@ -51,7 +51,8 @@ def pick_style(rng):
         return Style(font, BLACK if dark else WHITE, None, 0, True, "black" if dark else "white")
     if kind < 0.87:
         name = rng.choice(list(COLORED))
-        return Style(font, COLORED[name], BLACK, rng.uniform(0.05, 0.1), False, name)
+        outline = WHITE if name in ("red", "blue") else BLACK
+        return Style(font, COLORED[name], outline, rng.uniform(0.05, 0.1), False, name)
     if kind < 0.94:
         return Style(font, BLACK, WHITE, rng.uniform(0.06, 0.11), False, "black")
     return Style(font, WHITE, None, 0, False, "white")  # a soft shadow alone

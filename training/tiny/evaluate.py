@@ -14,8 +14,8 @@ from memes import assets, render
 
 FIRST_SEED = 5_000_000_000
 JOBS = (  # (words, task)
-    ("mixed", "<DETAILED_CAPTION>"), ("mixed", "<OCR>"), ("mixed", "<CAPTION>"), ("mixed", "<MORE_DETAILED_CAPTION>"),
     ("seen", "<DETAILED_CAPTION>"), ("seen", "<OCR>"), ("unseen", "<DETAILED_CAPTION>"), ("unseen", "<OCR>"),
+    ("mixed", "<DETAILED_CAPTION>"), ("mixed", "<CAPTION>"), ("mixed", "<MORE_DETAILED_CAPTION>"), ("mixed", "<OCR>"),
 )
 
 
@@ -93,8 +93,8 @@ def main():
         row = {"words_from": source, "task": task, **score(task, pairs)}
         print(json.dumps(row), flush=True)
         report.append({**row, "wrong": [(FIRST_SEED + k, *pair) for k, pair in enumerate(pairs) if pair[0] != pair[1]][:60]})
-    if options.out:
-        options.out.write_text(json.dumps({"settings": options.settings, "scores": report}, indent=1, ensure_ascii=False))
+        if options.out:
+            options.out.write_text(json.dumps({"settings": options.settings, "scores": report}, indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":

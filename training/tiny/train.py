@@ -177,7 +177,7 @@ def run(options):
                 log.write(json.dumps(row) + "\n")
             if not options.weights and any(number == at and numbers[what] < least for at, what, least in STOPS):
                 raise SystemExit("the helper heads do not learn: stopped")
-        if time.time() - saved > 120:
+        if time.time() - saved > 60:
             trainer.save(options.out / "native.safetensors")
             saved = time.time()
         if spent > options.seconds or number + 1 >= options.steps:
