@@ -2,9 +2,12 @@
 
 require "optparse"
 require "meme_captioner"
+require "meme_captioner/memory"
 require_relative "cli/progress_line"
 require_relative "cli/caption_command"
+require_relative "cli/check_command"
 require_relative "cli/download_command"
+require_relative "cli/memory_command"
 require_relative "cli/models_command"
 
 module MemeCaptioner
@@ -13,12 +16,15 @@ module MemeCaptioner
   # Exit codes: 0 everything done, 1 an image or the model failed, 2 wrong usage, 130 interrupted.
   # @api private
   class CLI
-    COMMANDS = { "caption" => CaptionCommand, "download" => DownloadCommand, "models" => ModelsCommand }.freeze
+    COMMANDS = { "caption" => CaptionCommand, "check" => CheckCommand, "download" => DownloadCommand,
+                 "memory" => MemoryCommand, "models" => ModelsCommand }.freeze
 
     USAGE = <<~TEXT
       Usage: meme_captioner caption IMAGE... [--model NAME] [--task TASK] [--json]
              meme_captioner download NAME
              meme_captioner models [--json]
+             meme_captioner check NAME
+             meme_captioner memory NAME [--processes N] [--json]
              meme_captioner version
     TEXT
 

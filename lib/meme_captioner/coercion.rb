@@ -15,6 +15,7 @@ module MemeCaptioner
       count: "a positive integer",
       flag: "true or false (as text: 1, true, yes, on, 0, false, no, off)",
       path: "a path",
+      recipe: "compact or balanced",
       logger: "a logger (as text: stderr, stdout or a path)"
     }.freeze
 
@@ -35,6 +36,10 @@ module MemeCaptioner
 
       def flag(value)
         value.is_a?(String) ? FLAGS[value.downcase] : FLAGS[value.to_s]
+      end
+
+      def recipe(value)
+        %i[compact balanced].find { |recipe| recipe.to_s == value.to_s }
       end
 
       def path(value)

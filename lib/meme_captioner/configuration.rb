@@ -18,6 +18,7 @@ module MemeCaptioner
       max_pixels: [:count, 89_478_485],
       memory_limit: [:count, nil],
       map_weights: [:flag, true],
+      recipe: %i[recipe compact],
       logger: [:logger, nil]
     }.freeze
 
@@ -36,6 +37,9 @@ module MemeCaptioner
     #     least recently; nil for no limit
     # @!attribute [rw] map_weights
     #   @return [Boolean] map weights from their file (shared between processes) instead of reading them into memory
+    # @!attribute [rw] recipe
+    #   @return [Symbol] how a model in 4 bits is packed: :compact has every matrix in 4 bits, :balanced the token table in 8
+    #     and patch convolutions in 16. A checkpoint that bitsandbytes quantized keeps its own 4-bit tensors.
     # @!attribute [rw] logger
     #   @return [Logger] where downloads and loads are reported; by default warnings go to standard error
     SETTINGS.each do |name, (kind, _default)|

@@ -6,9 +6,6 @@ module MemeCaptioner
   # The only caller of the compiled library: turns metadata and settings into its positional arguments.
   # @api private
   module Engine
-    # How each quantization is packed.
-    RECIPES = { nf4: "compact" }.freeze
-
     @turns = Turns.new { MemeCaptioner.config.max_concurrent }
     @threads = nil
 
@@ -26,14 +23,17 @@ module MemeCaptioner
       end
 
       # @return [String] what {load} takes: the folder itself, or its packed form, made where it is not there
+      # @yieldparam reason [String] why it was made just now
       def pack(info, directory)
-        recipe = RECIPES[info.quantization]
-        return directory if recipe.nil? || File.file?(directory)
+        return directory if info.quantization != :nf4 || File.file?(directory)
 
         config = MemeCaptioner.config
         name = File.basename(info.model_id || directory)
-        path, reason = native.pack(directory, config.packed_dir, name, info.hub_revision, recipe)
-        config.logger.info("meme_captioner: packed #{path} (#{reason})") if reason
+        path, reason = native.pack(directory, config.packed_dir, name, info.hub_revision, config.recipe.to_s)
+        return path unless reason
+
+        config.logger.info("meme_captioner: packed #{path} (#{reason})")
+        yield reason if block_given?
         path
       end
 

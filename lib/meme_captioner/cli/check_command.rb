@@ -1,0 +1,40 @@
+# frozen_string_literal: true
+
+module MemeCaptioner
+  class CLI
+    # `meme_captioner check NAME`: reads every byte of a model's weights, compares a packed file with its checksums, and
+    # captions a sample. Fetches nothing.
+    class CheckCommand
+      # Enough to know that the model runs.
+      MAX_NEW_TOKENS = 8
+
+      def initialize(out, _err)
+        @out = out
+      end
+
+      def run(argv)
+        OptionParser.new("Usage: meme_captioner check NAME").parse!(argv)
+        raise OptionParser::MissingArgument, "NAME" if argv.empty?
+        raise OptionParser::NeedlessArgument, argv.drop(1).join(" ") if argv.size > 1
+
+        captioner = MemeCaptioner.select(argv.first)
+        check(captioner.info)
+        captioner.extract(Memory.image, max_new_tokens: MAX_NEW_TOKENS)
+        @out.puts("#{captioner.name} is whole and captions")
+        0
+      end
+
+      private
+
+      def check(info)
+        return if info.family == :test || !info.supported?
+
+        source = info.local? ? info.path : Engine.cached(info)
+        raise ModelUnavailableError, "#{info.name} is not on this machine; download it first" unless source
+
+        places = [source, Engine.pack(info, source)].uniq
+        places.each { |place| Engine.check(place) }
+      end
+    end
+  end
+end

@@ -1,0 +1,23 @@
+# frozen_string_literal: true
+
+namespace :meme_captioner do
+  # Looked for when a task runs: in Rails it is defined after the tasks of gems.
+  task :application do
+    Rake::Task["environment"].invoke if Rake::Task.task_defined?("environment")
+  end
+
+  desc "Check every byte of a model's files and caption a sample: exits with 1 if something is damaged"
+  task :check, [:name] => :application do |_, arguments|
+    MemeCaptioner::Tasks.run("check", arguments[:name])
+  end
+
+  desc "Fetch a model's files, check them, and pack them where the model is in 4 bits"
+  task :download, [:name] => :application do |_, arguments|
+    MemeCaptioner::Tasks.run("download", arguments[:name])
+  end
+
+  desc "Measure a model's memory in fresh processes"
+  task :memory, [:name] => :application do |_, arguments|
+    MemeCaptioner::Tasks.run("memory", arguments[:name])
+  end
+end
