@@ -1,8 +1,11 @@
 //! From candle tensors to the slices that kernels work on, and back.
+//!
+//! No arithmetic of candle's own is used on tensors: beyond a size it runs on a static pool of spinning threads, which
+//! does not survive a fork.
 
 use candle_core::{CpuStorage, Device, Storage, Tensor};
 
-use crate::{Error, Result};
+use crate::{kernels, Error, Result};
 
 /// Calls `f` with the values of a contiguous `f32` CPU tensor.
 pub fn with_values<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
@@ -24,4 +27,21 @@ pub fn map_rows(x: &Tensor, channels: usize, f: impl FnOnce(&[f32], &mut [f32]))
 /// The number of rows of a `[rows, channels]` tensor.
 pub fn rows(x: &Tensor) -> Result<usize> {
     Ok(x.dims2()?.0)
+}
+
+/// `x + y`, both `[rows, channels]`.
+pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    with_values(y, |y| {
+        map_rows(x, y.len() / rows(x)?.max(1), |x, out| {
+            out.copy_from_slice(x);
+            kernels::add(out, y);
+        })
+    })?
+}
+
+/// The rows of `x`, then those of `y`, both `[rows, channels]`.
+pub fn concat(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let (count, channels) = (rows(x)? + rows(y)?, x.dims2()?.1);
+    let values = with_values(x, |x| with_values(y, |y| [x, y].concat()))??;
+    Ok(Tensor::from_vec(values, (count, channels), &Device::Cpu)?)
 }

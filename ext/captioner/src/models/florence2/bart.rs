@@ -7,7 +7,7 @@ use candle_core::Tensor;
 
 use super::config::TextConfig;
 use crate::kernels::Matrix;
-use crate::nn::{CachedAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention};
+use crate::nn::{add, CachedAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention};
 use crate::weights::{Scope, TOKEN_EMBEDDINGS};
 use crate::Result;
 
@@ -79,13 +79,13 @@ impl Encoder {
     pub fn embed(&self, x: &Tensor) -> Result<Tensor> {
         let tokens = x.dims2()?.0;
         let positions = self.positions.forward(POSITION_OFFSET..POSITION_OFFSET + tokens)?;
-        self.norm.forward(&(x + positions)?)
+        self.norm.forward(&add(x, &positions)?)
     }
 
     /// One layer, `[tokens, d_model]` to the same shape.
     pub fn layer(&self, layer: usize, x: &Tensor) -> Result<Tensor> {
         let layer = &self.layers[layer];
-        let attended = (x + layer.attention.forward(x)?)?;
+        let attended = add(x, &layer.attention.forward(x)?)?;
         layer.mlp.forward_post_norm(&layer.attention_norm.forward(&attended)?, &layer.norm)
     }
 }
@@ -170,13 +170,13 @@ impl Decoder {
         }
         let x = self.tokens.forward(tokens.iter().map(|&t| t as usize))?;
         let positions = self.positions.forward(tokens.iter().map(|_| position))?;
-        let mut x = self.norm.forward(&(x + positions)?)?;
+        let mut x = self.norm.forward(&add(&x, &positions)?)?;
         for (i, layer) in self.layers.iter().enumerate() {
             layer.attention.remember(&x, &mut state.written[i])?;
             let attended = layer.attention.forward(&x, &state.written[i], Some(&state.paths))?;
-            x = layer.attention_norm.forward(&(x + attended)?)?;
+            x = layer.attention_norm.forward(&add(&x, &attended)?)?;
             let attended = layer.cross.forward(&x, &state.cross[i], None)?;
-            x = layer.cross_norm.forward(&(x + attended)?)?;
+            x = layer.cross_norm.forward(&add(&x, &attended)?)?;
             x = layer.mlp.forward_post_norm(&x, &layer.norm)?;
         }
         self.head.forward(&x)

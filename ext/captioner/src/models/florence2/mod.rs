@@ -30,7 +30,7 @@ pub use processor::{Processor, Task};
 use crate::generate::{Search, Settings, Step};
 use crate::image::RgbImage;
 use crate::kernels::Buffer;
-use crate::nn::{with_values, Embedding};
+use crate::nn::{concat, with_values, Embedding};
 use crate::weights::packed::Packed;
 use crate::weights::{Checkpoint, Scope, Source};
 use crate::{Error, Result};
@@ -178,7 +178,7 @@ impl Florence2 {
     /// The encoder's input: image features, then the prompt.
     fn embed(&self, features: &Tensor, task: Task) -> Result<Tensor> {
         let prompt = self.tokens.forward(self.processor.prompt(task).iter().map(|&id| id as usize))?;
-        let tokens = Tensor::cat(&[features, &prompt], 0)?;
+        let tokens = concat(features, &prompt)?;
         let (count, room) = (tokens.dims2()?.0, self.config.text_config.max_position_embeddings);
         if count > room {
             return Err(Error::CorruptModel(format!(
