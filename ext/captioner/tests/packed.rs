@@ -64,7 +64,7 @@ fn a_packed_file_works_alone() {
     let world = World { folder: elsewhere, cases: world.cases };
     assert_eq!(world.caption(&Florence2::load(&copy, true).unwrap()), expected);
     assert_eq!(world.caption(&Florence2::load(&copy, false).unwrap()), expected, "read instead of mapped");
-    assert_eq!(world.pack(&Recipe::compact()).made.is_some(), true);
+    assert!(world.pack(&Recipe::compact()).made.is_some());
     assert_eq!(world.pack(&Recipe::compact()).made, None, "the second time it is found");
 }
 

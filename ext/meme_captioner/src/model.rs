@@ -145,7 +145,7 @@ pub fn path(string: RString) -> PathBuf {
     PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes))
 }
 
-/// A path as Ruby's string.
+/// A path as a Ruby string with the same bytes.
 pub fn ruby_path(ruby: &Ruby, path: &Path) -> RString {
-    ruby.str_new(&path.to_string_lossy())
+    ruby.enc_str_new(path.as_os_str().as_encoded_bytes(), ruby.utf8_encoding())
 }

@@ -5,9 +5,11 @@
 //! is used, and Python uses what is downloaded here.
 //!
 //! ```no_run
-//! use captioner::hub::{pins, Hub, Settings};
+//! use captioner::hub::{FileSpec, Hub, Settings, Source};
+//! let files = ["config.json", "model.safetensors"].map(FileSpec::required).to_vec();
+//! let source = Source { repo_id: "owner/name".into(), revision: "main".into(), files };
 //! let hub = Hub::new(Settings::from_env());
-//! let folder = hub.fetch(&pins::florence2_base(), &mut |progress| println!("{progress:?}"), &|| false)?;
+//! let folder = hub.fetch(&source, &mut |progress| println!("{progress:?}"), &|| false)?;
 //! # Ok::<(), captioner::error::Error>(())
 //! ```
 
@@ -15,7 +17,6 @@ mod client;
 mod job;
 mod layout;
 mod lock;
-pub mod pins;
 mod retry;
 mod settings;
 mod storage;
