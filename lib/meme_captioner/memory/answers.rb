@@ -19,6 +19,8 @@ module MemeCaptioner
           out.puts(JSON.generate(answers.reply(*JSON.parse(line))))
           out.flush
         end
+      rescue Interrupt
+        exit!(130)
       end
 
       def initialize(facts)
@@ -35,7 +37,7 @@ module MemeCaptioner
 
       # Loads the compiled library.
       def start
-        Engine.loaded if Native
+        Native.loaded
         { ruby: @ruby, library: Usage.rss }
       end
 
