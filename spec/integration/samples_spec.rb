@@ -1,0 +1,42 @@
+# frozen_string_literal: true
+
+require "json"
+
+# The bundled model on the bundled memes. The counts are those of docs/tiny-model.md, less one for another CPU's rounding.
+RSpec.describe "Florence-2-tiny on the sample memes" do
+  folder = File.expand_path("../../data/memes", __dir__)
+  truths = JSON.parse(File.read("#{folder}/captions.json"))
+
+  around { |example| Dir.mktmpdir { |cache| (MemeCaptioner.config.cache_dir = cache) && example.run } }
+
+  define_method(:captions) do |name, task|
+    captioner = MemeCaptioner.select(name)
+    truths.map { |meme| captioner.extract("#{folder}/#{meme["file"]}", task: task) }
+  end
+
+  define_method(:right) { |captions, task| captions.zip(truths).count { |caption, meme| caption == meme["captions"][task] } }
+
+  after { %w[Florence-2-tiny Florence-2-tiny-int4].each { |name| MemeCaptioner.unload(name) } }
+
+  it "says what the README says" do
+    readme = File.read("#{folder}/../../README.md")
+    expected = readme[%r{Florence-2-tiny"\)\.extract\("data/memes/meme-04\.jpg"\)\n# => "(.*)"$}, 1].gsub('\"', '"')
+    expect(MemeCaptioner.select("Florence-2-tiny").extract("#{folder}/meme-04.jpg")).to eq expected
+  end
+
+  it "captions most of them without an error" do
+    detailed = captions("Florence-2-tiny", "<DETAILED_CAPTION>")
+    expect(detailed).to all start_with("The image shows ")
+    expect(right(detailed, "<DETAILED_CAPTION>")).to be >= 18
+  end
+
+  it "reads the text of most without an error" do
+    expect(right(captions("Florence-2-tiny", "<OCR>"), "<OCR>")).to be >= 17
+  end
+
+  it "captions most of them without an error in 4 bits" do
+    detailed = captions("Florence-2-tiny-int4", "<DETAILED_CAPTION>")
+    expect(detailed).to all start_with("The image shows ")
+    expect(right(detailed, "<DETAILED_CAPTION>")).to be >= 17
+  end
+end
