@@ -58,7 +58,8 @@ pub fn read(dir: &Path, vocabulary: usize) -> Result<(Vocabulary, Vec<Vec<u32>>)
     if !matches!(tokenizer.get_decoder(), Some(DecoderWrapper::ByteLevel(_))) {
         return Err(Error::UnsupportedModel(format!("{} is not a byte-level tokenizer", path.display())));
     }
-    append_special_tokens(&mut tokenizer, vocabulary);
+    append_special_tokens(&mut tokenizer, vocabulary)
+        .map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))?;
     let prompts: Vec<Vec<u32>> = Task::ALL
         .iter()
         .map(|task| tokenizer.encode(task.prompt(), true).map(|e| e.get_ids().to_vec()).unwrap_or_default())
@@ -78,7 +79,7 @@ pub fn read(dir: &Path, vocabulary: usize) -> Result<(Vocabulary, Vec<Vec<u32>>)
 }
 
 /// Adds the special tokens that the reference's processor appends, in its order, as far as the table has rows for them.
-fn append_special_tokens(tokenizer: &mut Tokenizer, vocabulary: usize) {
+fn append_special_tokens(tokenizer: &mut Tokenizer, vocabulary: usize) -> tokenizers::Result<()> {
     let words = |list: &'static str| list.split(' ').map(str::to_string);
     let all = words("<od> </od> <ocr> </ocr>").chain((0..1000).map(|i| format!("<loc_{i}>"))).chain(words(
         "<cap> </cap> <ncap> </ncap> <dcap> </dcap> <grounding> </grounding> <seg> </seg> <sep> <region_cap> \
@@ -90,7 +91,7 @@ fn append_special_tokens(tokenizer: &mut Tokenizer, vocabulary: usize) {
         .take(room)
         .map(|token| AddedToken::from(token, true))
         .collect();
-    tokenizer.add_special_tokens(&missing);
+    tokenizer.add_special_tokens(missing).map(drop)
 }
 
 /// The bytes that a byte-level token stands for: each of its characters is one byte (GPT-2, `bytes_to_unicode`). A token
