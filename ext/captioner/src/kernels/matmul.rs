@@ -48,13 +48,16 @@ pub fn matmul(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, o
     }
 }
 
-/// [`matmul`] on the calling thread alone, for layers that split their rows themselves.
+/// [`matmul`] on the calling thread alone, for layers that split their rows themselves; few rows still use all threads.
 pub fn matmul_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
     let (n, k) = (w.rows(), w.cols());
     let m = x.len() / k;
     assert!(x.len() == m * k && out.len() == m * n, "matmul: shapes do not fit");
+    if m <= FEW_ROWS {
+        return few_rows(x, w, bias, epilogue, out);
+    }
     SCRATCH.with_borrow_mut(|scratch| {
-        scratch.resize(PANEL * k, 0.0);
+        grow(scratch, PANEL * k);
         for first in (0..n).step_by(PANEL) {
             let width = PANEL.min(n - first);
             let panel = &mut scratch[..width * k];
@@ -105,7 +108,8 @@ fn few_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out
             let width = features.len();
             let mut products = vec![0.0; width * (x.len() / k)];
             SCRATCH.with_borrow_mut(|row| {
-                row.resize(k, 0.0);
+                grow(row, k);
+                let row = &mut row[..k];
                 for (i, feature) in features.enumerate() {
                     w.dequantize_rows(feature..feature + 1, row);
                     let bias = bias.map_or(0.0, |b| b[feature]);
@@ -126,6 +130,13 @@ fn few_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out
                 _ => out.copy_from_slice(row),
             }
         }
+    }
+}
+
+/// Makes room; what is there need not be cleared, as it is overwritten before it is read.
+fn grow(scratch: &mut Vec<f32>, len: usize) {
+    if scratch.len() < len {
+        scratch.resize(len, 0.0);
     }
 }
 
