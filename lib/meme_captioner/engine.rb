@@ -8,6 +8,7 @@ module MemeCaptioner
   module Engine
     @turns = Turns.new { MemeCaptioner.config.max_concurrent }
     @threads = nil
+    @places = {}
 
     class << self
       # @return [Boolean] whether the compiled library is in this process already
@@ -17,7 +18,8 @@ module MemeCaptioner
 
       # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it
       def load(info, place)
-        native.load(info.name, place, load_options(info))
+        forget_other(info.name, place)
+        native.load(info.name, place, load_options)
       rescue Errno::ENOENT => e
         raise ModelUnavailableError, "#{info.name}: a model file is missing (#{e.message}); complete #{place}"
       end
@@ -81,10 +83,15 @@ module MemeCaptioner
         Native
       end
 
-      def load_options(info)
+      # A name stands for one place at a time: with another recipe or cache_dir the old weights are not asked for again.
+      def forget_other(name, place)
+        native.unload(name) if @places.fetch(name, place) != place
+        @places[name] = place
+      end
+
+      def load_options
         config = MemeCaptioner.config
-        { map_weights: config.map_weights, threads: config.threads, quantization: info.quantization&.to_s,
-          cache_dir: config.cache_dir, memory_limit: config.memory_limit }
+        { map_weights: config.map_weights, memory_limit: config.memory_limit }
       end
 
       def hub_options

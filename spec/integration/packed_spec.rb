@@ -26,6 +26,14 @@ RSpec.describe "a model in 4 bits" do
     expect(files.to_h { |file| [file, File.mtime(file)] }).to eq written
   end
 
+  it "is loaded anew when the recipe changes" do
+    MemeCaptioner.select("packed").load
+    compact = MemeCaptioner.loaded["packed"]
+    MemeCaptioner.config.recipe = :balanced
+    MemeCaptioner.select("packed").load
+    expect(MemeCaptioner.loaded["packed"]).to be > compact
+  end
+
   it "is one file that works alone" do
     MemeCaptioner.select("packed").download
     FileUtils.cp(files.first, "copy.safetensors")
