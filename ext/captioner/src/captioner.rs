@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::image::{load_bytes, load_path, Limits};
 use crate::kernels::Buffer;
-use crate::models::florence2::{Florence2, Options, Run, Stage};
+use crate::models::florence2::{Florence2, Options, Run, Scoring, Stage, TokenScore};
 use crate::{Error, Result};
 
 /// A loaded model that captions images. Immutable and shared: captions run side by side, each with its own state.
@@ -66,25 +66,77 @@ impl Caption {
     /// Works until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the next call
     /// goes on. Heavy: to be called within the pool of [`crate::runtime::pool`].
     pub fn advance(&mut self, stop: &AtomicBool) -> Result<String> {
-        let model = &self.captioner.model;
+        let ids = self.advance_ids(stop)?;
+        Ok(self.captioner.model.processor().text(&ids))
+    }
+
+    /// [`Caption::advance`], but gives token ids; the start token is left out.
+    pub fn advance_ids(&mut self, stop: &AtomicBool) -> Result<Vec<u32>> {
         loop {
-            if stop.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted);
+            if let (Stage::Done, run) = self.step(stop)? {
+                return Ok(run.tokens()[1..].to_vec());
             }
-            match &mut self.run {
+        }
+    }
+
+    fn step(&mut self, stop: &AtomicBool) -> Result<(Stage, &Run)> {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        let model = &self.captioner.model;
+        let mut run = match self.run.take() {
+            Some(run) => run,
+            None => {
+                let image = match &self.input {
+                    Input::Path(path) => load_path(path, &self.limits)?,
+                    Input::Bytes(bytes) => load_bytes(bytes, &self.limits)?,
+                };
+                model.start(&image, &self.options)?
+            }
+        };
+        let stage = model.step(&mut run)?;
+        Ok((stage, self.run.insert(run)))
+    }
+}
+
+/// The scores of a given caption in the making, and if wanted the model's own caption of the same image: the image is
+/// encoded once for both. It can be stopped and goes on like a [`Caption`].
+pub struct Scores {
+    own: Caption,
+    given: Vec<u32>,
+    scoring: Option<Scoring>,
+}
+
+impl Scores {
+    /// `given` is a caption's token ids without the start token; `own` is the model's caption, just made.
+    pub fn new(own: Caption, given: Vec<u32>) -> Self {
+        Self { own, given, scoring: None }
+    }
+
+    /// What the model says of each token of the given caption that is not forced. Errors and weight as for
+    /// [`Caption::advance`], and those of [`Florence2::start_scoring`].
+    pub fn advance(&mut self, stop: &AtomicBool) -> Result<Vec<TokenScore>> {
+        let captioner = self.own.captioner.clone();
+        loop {
+            match &mut self.scoring {
                 None => {
-                    let image = match &self.input {
-                        Input::Path(path) => load_path(path, &self.limits)?,
-                        Input::Bytes(bytes) => load_bytes(bytes, &self.limits)?,
-                    };
-                    self.run = Some(model.start(&image, &self.options)?);
+                    if let (Stage::Encoder, run) = self.own.step(stop)? {
+                        self.scoring = Some(captioner.model.start_scoring(run, &self.given)?);
+                    }
                 }
-                Some(run) => {
-                    if model.step(run)? == Stage::Done {
-                        return Ok(model.text(run));
+                Some(_) if stop.load(Ordering::Relaxed) => return Err(Error::Interrupted),
+                Some(scoring) => {
+                    if captioner.model.score(scoring)? == Stage::Done {
+                        return Ok(scoring.scores().to_vec());
                     }
                 }
             }
         }
+    }
+
+    /// [`Scores::advance`], and the ids of the model's own caption.
+    pub fn advance_both(&mut self, stop: &AtomicBool) -> Result<(Vec<u32>, Vec<TokenScore>)> {
+        let scores = self.advance(stop)?;
+        Ok((self.own.advance_ids(stop)?, scores))
     }
 }

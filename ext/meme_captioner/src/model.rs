@@ -1,14 +1,15 @@
 //! `MemeCaptioner::Native::Model`, and the process-global cache of models.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 
-use captioner::captioner::{Caption, Captioner, Input};
+use captioner::captioner::{Caption, Captioner, Input, Scores};
 use captioner::image::Limits;
-use captioner::models::florence2::{Options, Task};
+use captioner::models::florence2::{Options, Task, TokenScore};
 use captioner::weights::packed::{Packed, Recipe};
 use captioner::{cache, runtime, store};
+use magnus::scan_args::{scan_args, ScanArgsRequired};
 use magnus::{function, method, prelude::*, Error, RHash, RModule, RString, Ruby, Value};
 
 use crate::helpers::{errors::to_ruby, gvl};
@@ -19,6 +20,9 @@ struct Model(Arc<Captioner>);
 
 /// Task, beams, tokens and pixel limit, as Ruby passes them.
 type Arguments = (RString, String, Option<usize>, Option<usize>, u64);
+
+/// A token, its log-probability, and the likeliest token in its place.
+type Score = (u32, f32, u32);
 
 pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     native.define_singleton_method("load", function!(load, 3))?;
@@ -31,6 +35,13 @@ pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.undef_default_alloc_func();
     class.define_method("caption_path", method!(Model::caption_path, -1))?;
     class.define_method("caption_bytes", method!(Model::caption_bytes, -1))?;
+    class.define_method("ids_path", method!(Model::ids_path, -1))?;
+    class.define_method("ids_bytes", method!(Model::ids_bytes, -1))?;
+    class.define_method("text", method!(Model::text, 1))?;
+    class.define_method("score_path", method!(Model::score_path, -1))?;
+    class.define_method("score_bytes", method!(Model::score_bytes, -1))?;
+    class.define_method("compare_path", method!(Model::compare_path, -1))?;
+    class.define_method("compare_bytes", method!(Model::compare_bytes, -1))?;
     class.define_method("bytes", method!(Model::bytes, 0))?;
     class.define_method("touch", method!(Model::touch, 0))
 }
@@ -103,23 +114,88 @@ fn set_threads(threads: Option<usize>) {
 impl Model {
     /// `caption_path(path, task, num_beams, max_new_tokens, max_pixels)`
     fn caption_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<String, Error> {
-        model.caption(ruby, arguments, |image| Input::Path(path(image)))
+        model.caption(ruby, arguments, from_path)
     }
 
     /// `caption_bytes(bytes, task, num_beams, max_new_tokens, max_pixels)`
     fn caption_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<String, Error> {
-        // SAFETY: copied before Ruby runs again.
-        model.caption(ruby, arguments, |image| Input::Bytes(unsafe { image.as_slice() }.to_vec()))
+        model.caption(ruby, arguments, from_bytes)
     }
 
-    fn caption(&self, ruby: &Ruby, arguments: &[Value], input: impl Fn(RString) -> Input) -> Result<String, Error> {
-        let (image, task, num_beams, max_new_tokens, max_pixels) = scan(arguments)?;
+    fn caption(&self, ruby: &Ruby, arguments: &[Value], input: fn(RString) -> Input) -> Result<String, Error> {
+        let mut caption = self.start(ruby, scan(arguments)?, input)?;
+        heavy(ruby, |stop| caption.advance(stop))
+    }
+
+    /// `ids_path(path, task, num_beams, max_new_tokens, max_pixels)`: the caption as token ids, which `text` turns into the
+    /// caption. The decoder's start token is left out, the ends are there.
+    fn ids_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Vec<u32>, Error> {
+        model.ids(ruby, arguments, from_path)
+    }
+
+    /// `ids_bytes(bytes, task, num_beams, max_new_tokens, max_pixels)`: see `ids_path`.
+    fn ids_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Vec<u32>, Error> {
+        model.ids(ruby, arguments, from_bytes)
+    }
+
+    fn ids(&self, ruby: &Ruby, arguments: &[Value], input: fn(RString) -> Input) -> Result<Vec<u32>, Error> {
+        let mut caption = self.start(ruby, scan(arguments)?, input)?;
+        heavy(ruby, |stop| caption.advance_ids(stop))
+    }
+
+    /// `text(ids)`: the caption of token ids.
+    fn text(&self, ids: Vec<u32>) -> String {
+        self.0.model().processor().text(&ids)
+    }
+
+    /// `score_path(path, task, ids, max_pixels)`: teacher forcing. `[[id, log_probability, best], ...]` says of each token of
+    /// the caption `ids` (of whatever model with the same vocabulary) how likely this model finds it after the tokens before
+    /// it, and which it finds the likeliest. Tokens that the generation settings force (a first `<s>`) are left out.
+    fn score_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Vec<Score>, Error> {
+        model.score(ruby, arguments, from_path)
+    }
+
+    /// `score_bytes(bytes, task, ids, max_pixels)`: see `score_path`.
+    fn score_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Vec<Score>, Error> {
+        model.score(ruby, arguments, from_bytes)
+    }
+
+    fn score(&self, ruby: &Ruby, arguments: &[Value], input: fn(RString) -> Input) -> Result<Vec<Score>, Error> {
+        let (image, task, ids, max_pixels) = scan(arguments)?;
+        let mut scores = Scores::new(self.start(ruby, (image, task, None, None, max_pixels), input)?, ids);
+        Ok(flat(heavy(ruby, |stop| scores.advance(stop))?))
+    }
+
+    /// `compare_path(path, task, num_beams, max_new_tokens, max_pixels, ids)`: `[ids_path(...), score_path(...)]`, for little
+    /// more than the price of the first, as the image is encoded once.
+    fn compare_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<(Vec<u32>, Vec<Score>), Error> {
+        model.compare(ruby, arguments, from_path)
+    }
+
+    /// `compare_bytes(bytes, task, num_beams, max_new_tokens, max_pixels, ids)`: see `compare_path`.
+    fn compare_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<(Vec<u32>, Vec<Score>), Error> {
+        model.compare(ruby, arguments, from_bytes)
+    }
+
+    fn compare(
+        &self,
+        ruby: &Ruby,
+        arguments: &[Value],
+        input: fn(RString) -> Input,
+    ) -> Result<(Vec<u32>, Vec<Score>), Error> {
+        let (image, task, num_beams, max_new_tokens, max_pixels, ids) = scan(arguments)?;
+        let own = self.start(ruby, (image, task, num_beams, max_new_tokens, max_pixels), input)?;
+        let mut scores = Scores::new(own, ids);
+        let (ids, scores) = heavy(ruby, |stop| scores.advance_both(stop))?;
+        Ok((ids, flat(scores)))
+    }
+
+    /// A caption that nothing was done for yet.
+    fn start(&self, ruby: &Ruby, arguments: Arguments, input: fn(RString) -> Input) -> Result<Caption, Error> {
+        let (image, task, num_beams, max_new_tokens, max_pixels) = arguments;
         let task: Task = task.parse().map_err(|error| to_ruby(ruby, &error))?;
         let options = Options { task, num_beams, max_new_tokens };
-        let mut caption = Caption::new(self.0.clone(), input(image), Limits { max_pixels }, options);
-        // Chosen with the GVL held: no fork can happen now, so the pool is this process's.
-        let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
-        gvl::release(ruby, |stop| pool.install(|| caption.advance(stop)))
+        Ok(Caption::new(self.0.clone(), input(image), Limits { max_pixels }, options))
     }
 
     /// `bytes`: of the weights.
@@ -133,9 +209,27 @@ impl Model {
     }
 }
 
-fn scan(arguments: &[Value]) -> Result<Arguments, Error> {
-    let scanned = magnus::scan_args::scan_args::<Arguments, (), (), (), (), ()>(arguments)?;
-    Ok(scanned.required)
+/// Computes without the GVL. The pool is chosen with it held: no fork can happen then, so it is this process's.
+fn heavy<T: Send>(ruby: &Ruby, mut work: impl FnMut(&AtomicBool) -> captioner::Result<T> + Send) -> Result<T, Error> {
+    let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
+    gvl::release(ruby, |stop| pool.install(|| work(stop)))
+}
+
+fn flat(scores: Vec<TokenScore>) -> Vec<Score> {
+    scores.into_iter().map(|score| (score.token, score.log_probability, score.best)).collect()
+}
+
+fn scan<T: ScanArgsRequired>(arguments: &[Value]) -> Result<T, Error> {
+    Ok(scan_args::<T, (), (), (), (), ()>(arguments)?.required)
+}
+
+fn from_path(image: RString) -> Input {
+    Input::Path(path(image))
+}
+
+fn from_bytes(bytes: RString) -> Input {
+    // SAFETY: copied before Ruby runs again.
+    Input::Bytes(unsafe { bytes.as_slice() }.to_vec())
 }
 
 /// A path with Ruby's bytes, which need not be UTF-8.
