@@ -76,7 +76,7 @@ fn tell_gc(ruby: &Ruby) {
 }
 
 /// `pack(dir, folder, name, revision, recipe)`: the packed form of a checkpoint's folder as `[path, why]`; `why` says what
-/// made it necessary to pack just now, or is nil.
+/// made it necessary to pack just now, or is nil. A recipe is a name or rules, see `captioner::weights::packed::Recipe`.
 fn pack(
     ruby: &Ruby,
     dir: RString,
@@ -85,7 +85,7 @@ fn pack(
     revision: Option<String>,
     recipe: String,
 ) -> Result<(RString, Option<String>), Error> {
-    let recipe = Recipe::named(&recipe).map_err(|error| to_ruby(ruby, &error))?;
+    let recipe: Recipe = recipe.parse().map_err(|error| to_ruby(ruby, &error))?;
     let (dir, folder) = (path(dir), path(folder));
     let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
     let ready = gvl::release(ruby, |stop| {
