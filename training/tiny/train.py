@@ -19,7 +19,7 @@ from memes import assets
 
 from . import model as shape
 from . import vocabulary
-from .data import Feed, prefetch, split
+from .data import Feed, parts, prefetch
 from .heads import Heads
 
 FIRST_SEED = 2**40  # the evaluation's seeds lie far below
@@ -109,12 +109,10 @@ class Trainer:
             seen = self.see(self.model, self.pixels(batch))
             image = self.model.model.multi_modal_projector(seen)
             losses, letters = self.heads.of_image(image, batch)
-            caption, pointing, right, count, start = 0.0, 0.0, 0.0, 0.0, 0
-            for task, rows, limit in split(self.options.batch):
-                part = slice(start, start + rows)
-                start += rows
-                tokens = batch["tokens"][part, :limit].long()
-                loss, where, hit, number = self.caption(image[part], task, tokens, batch["spots"][part, :limit].long())
+            caption, pointing, right, count = 0.0, 0.0, 0.0, 0.0
+            for question, rows, task, limit in parts(self.options.batch):
+                tokens, spots = (batch[name][rows, question, :limit].long() for name in ("tokens", "spots"))
+                loss, where, hit, number = self.caption(image[rows], task, tokens, spots)
                 caption, pointing, right, count = caption + loss, pointing + where, right + hit, count + number
             losses["pointing"] = pointing / count
             loss = caption / count + helper * sum(losses.values())
