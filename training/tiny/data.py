@@ -3,7 +3,9 @@
 import ctypes
 import multiprocessing
 import queue
+import random
 import threading
+from collections import deque
 
 import numpy as np
 from PIL import Image
@@ -155,20 +157,29 @@ class Feed:
             self.ask()
 
 
-def prefetch(batches, move, depth=2):
-    """Run `move` (copy to the device) on the batches in a thread, `depth` ahead."""
-    ready = queue.Queue(depth)
+class Prefetch:
+    """Runs `move` (copy to the device) on the batches in a thread, and keeps the last `kept` moved ones.
 
-    def run():
+    Drawing is slower than training: when no new batch is ready, an earlier one is trained on again, with other noise.
+    """
+
+    def __init__(self, batches, move, depth=2, kept=96):
+        self.ready, self.kept, self.fresh = queue.Queue(depth), deque(maxlen=kept), 0
+        threading.Thread(target=self.run, args=(batches, move), daemon=True).start()
+
+    def run(self, batches, move):
         try:
             for batch in batches:
-                ready.put(move(batch))
+                self.ready.put(move(batch))
         except BaseException as error:
-            ready.put(error)
+            self.ready.put(error)
 
-    threading.Thread(target=run, daemon=True).start()
-    while True:
-        batch = ready.get()
+    def __next__(self):
+        if self.ready.empty() and len(self.kept) > self.kept.maxlen // 4:
+            return random.choice(self.kept)
+        batch = self.ready.get()
         if isinstance(batch, BaseException):
             raise batch
-        yield batch
+        self.kept.append(batch)
+        self.fresh += 1
+        return batch
