@@ -16,3 +16,5 @@ require_relative "meme_captioner/engine"
 require_relative "meme_captioner/captioner"
 require_relative "meme_captioner/test_captioner"
 require_relative "meme_captioner/api"
+
+MemeCaptioner.autoload :Validation, File.expand_path("meme_captioner/validation", __dir__)

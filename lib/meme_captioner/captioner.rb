@@ -93,6 +93,28 @@ module MemeCaptioner
       self
     end
 
+    # @api private
+    # @return [String] where the weights are: the model's folder, or its packed file
+    def place
+      require_support
+      @place ||= Engine.pack(info, info.local? ? local : Engine.cached(info) || Engine.fetch(info))
+    end
+
+    # The caption as {#extract} gives it, and its token ids.
+    # @api private
+    # @return [Array(String, Array<Integer>)]
+    def transcribe(image, generation)
+      ids = Engine.ids(model, Input.new(image), generation)
+      [Engine.text(model, ids), ids]
+    end
+
+    # Teacher forcing: what the model thinks of each token of a caption, of this model or another with the same vocabulary.
+    # @api private
+    # @return [Array<Array(Integer, Float, Integer)>] token, its log-probability after those before it, the likeliest token
+    def score(image, generation, ids)
+      Engine.score(model, Input.new(image), generation, ids)
+    end
+
     # @return [String]
     def inspect
       "#<#{self.class} #{name}>"
@@ -106,9 +128,7 @@ module MemeCaptioner
 
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
-      require_support
-      @place ||= Engine.pack(info, info.local? ? local : Engine.cached(info) || Engine.fetch(info))
-      Engine.load(info, @place)
+      Engine.load(info, place)
     end
 
     def attempt(image, generation)
