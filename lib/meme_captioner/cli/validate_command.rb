@@ -41,10 +41,10 @@ module MemeCaptioner
       end
 
       def validation(images, candidates:, base: nil, **options)
-        base, *candidates = models(base, candidates)
-        require_bundled(base.info) if images.empty?
-        [base, *candidates].reject(&:downloaded?).each { |captioner| DownloadCommand.download(captioner, @err) }
-        Validation.new(images.empty? ? nil : images, base: base, candidates: candidates, **options)
+        models = models(base, candidates)
+        require_bundled(models.first.info) if images.empty?
+        models.reject(&:downloaded?).each { |captioner| DownloadCommand.download(captioner, @err) }
+        Validation.new(images.empty? ? nil : images, base: models.first, candidates: models.drop(1), **options)
       end
 
       def models(base, candidates)

@@ -31,9 +31,10 @@ module MemeCaptioner
         @known = {}
         return unless file
 
-        file.each_line { |line| remember(line) }
+        line = "\n"
+        file.each_line { |each| remember(line = each) }
         # The line that an interrupted run was writing.
-        file.puts if file.size.positive? && (file.seek(-1, IO::SEEK_END) || file.read(1)) != "\n"
+        file.puts unless line.end_with?("\n")
       end
 
       # @param key [Array] all that the value depends on, as JSON has it
