@@ -60,6 +60,11 @@ module MemeCaptioner
         ask(model, :score, input, generation.task, ids, MemeCaptioner.config.max_pixels)
       end
 
+      # @return [String] the bytes of a PNG whose longer side has at most so many pixels
+      def thumbnail(path, side)
+        native.thumbnail(path, side, MemeCaptioner.config.max_pixels)
+      end
+
       # @return [String] the folder with the model's files, fetched where they are not there
       def fetch(info)
         MemeCaptioner.config.logger.info("meme_captioner: fetching #{info.model_id} at #{info.hub_revision}")

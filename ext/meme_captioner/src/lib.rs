@@ -4,6 +4,7 @@
 mod helpers;
 mod hub;
 mod model;
+mod thumbnail;
 
 use magnus::{Error, Module, Ruby};
 
@@ -12,5 +13,6 @@ use magnus::{Error, Module, Ruby};
 fn init(ruby: &Ruby) -> Result<(), Error> {
     let native = ruby.define_module("MemeCaptioner")?.define_module("Native")?;
     model::init(ruby, native)?;
-    hub::init(native)
+    hub::init(native)?;
+    thumbnail::init(native)
 }
