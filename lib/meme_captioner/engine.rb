@@ -18,8 +18,9 @@ module MemeCaptioner
 
       # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it
       def load(info, place)
-        forget_other(info.name, place)
-        native.load(info.name, place, load_options)
+        options = load_options
+        forget_other(info.name, [place, options[:compute]])
+        native.load(info.name, place, options)
       rescue Errno::ENOENT => e
         raise ModelUnavailableError, "#{info.name}: a model file is missing (#{e.message}); complete #{place}"
       end
@@ -101,7 +102,8 @@ module MemeCaptioner
         Native
       end
 
-      # A name stands for one place at a time: with another recipe or cache_dir the old weights are not asked for again.
+      # A name stands for one place at a time, computed in one way: with another recipe, cache_dir or compute the old weights
+      # are not asked for again.
       def forget_other(name, place)
         native.unload(name) if @places.fetch(name, place) != place
         @places[name] = place
@@ -119,7 +121,7 @@ module MemeCaptioner
 
       def load_options
         config = MemeCaptioner.config
-        { map_weights: config.map_weights, memory_limit: config.memory_limit }
+        { map_weights: config.map_weights, memory_limit: config.memory_limit, compute: config.compute.to_s }
       end
 
       def hub_options
