@@ -24,8 +24,9 @@ module MemeCaptioner
     def_delegators :@info, :name, :model_id, :revision, :hub_revision, :quantization
 
     # @api private
-    def initialize(info)
+    def initialize(info, admission: true)
       @info = info
+      @admission = admission
       @place = nil
     end
 
@@ -128,6 +129,8 @@ module MemeCaptioner
 
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
+      require_support
+      Admission.check(info) { place } if @admission
       Engine.load(info, place)
     end
 
