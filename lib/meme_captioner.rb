@@ -16,3 +16,12 @@ require_relative "meme_captioner/engine"
 require_relative "meme_captioner/captioner"
 require_relative "meme_captioner/test_captioner"
 require_relative "meme_captioner/api"
+
+# For an application; they need ActiveRecord and ActiveJob, which are loaded when they are used.
+module MemeCaptioner
+  autoload :Backfill, "meme_captioner/backfill"
+  autoload :Captionable, "meme_captioner/captionable"
+  autoload :CaptionJob, "meme_captioner/caption_job"
+end
+
+require_relative "meme_captioner/railtie" if defined?(Rails::Railtie)

@@ -115,7 +115,7 @@ module MemeCaptioner
       caption(Input.new(image), generation)
     rescue Error => e
       e
-    rescue ArgumentError, TypeError, IOError, SystemCallError => e
+    rescue IOError, SystemCallError, *Input.reading_errors => e
       unreadable(e)
     end
 
