@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
+use rayon::ThreadPool;
+
 use crate::image::{load_bytes, load_path, Limits};
 use crate::kernels::Buffer;
 use crate::models::florence2::{Florence2, Options, Run, Stage};
@@ -63,28 +65,33 @@ impl Caption {
         Self { captioner, input, limits, options, run: None }
     }
 
-    /// Works until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the next call
-    /// goes on. Heavy: to be called within the pool of [`crate::runtime::pool`].
-    pub fn advance(&mut self, stop: &AtomicBool) -> Result<String> {
-        let model = &self.captioner.model;
+    /// Works on `pool` until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the
+    /// next call goes on.
+    ///
+    /// The pool gets one step at a time: a pool thread that waits for its part of a step may take up another caption's work,
+    /// and then this caption, and the wish to stop it, wait for that step only.
+    pub fn advance(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<String> {
         loop {
             if stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
-            match &mut self.run {
-                None => {
-                    let image = match &self.input {
-                        Input::Path(path) => load_path(path, &self.limits)?,
-                        Input::Bytes(bytes) => load_bytes(bytes, &self.limits)?,
-                    };
-                    self.run = Some(model.start(&image, &self.options)?);
-                }
-                Some(run) => {
-                    if model.step(run)? == Stage::Done {
-                        return Ok(model.text(run));
-                    }
-                }
+            if let Some(text) = pool.install(|| self.step())? {
+                return Ok(text);
             }
         }
+    }
+
+    /// Reads the image, or does one step of the model; the text when it is there.
+    fn step(&mut self) -> Result<Option<String>> {
+        let model = &self.captioner.model;
+        let Some(run) = &mut self.run else {
+            let image = match &self.input {
+                Input::Path(path) => load_path(path, &self.limits)?,
+                Input::Bytes(bytes) => load_bytes(bytes, &self.limits)?,
+            };
+            self.run = Some(model.start(&image, &self.options)?);
+            return Ok(None);
+        };
+        Ok((model.step(run)? == Stage::Done).then(|| model.text(run)))
     }
 }

@@ -23,7 +23,7 @@ fn caption(captioner: Arc<Captioner>, cases: &Cases) -> String {
     let input = Input::Path(cases.image_path(&cases.cases[0]));
     let options = Options { max_new_tokens: Some(8), ..Options::default() };
     let mut caption = Caption::new(captioner, input, Limits::default(), options);
-    runtime::pool().unwrap().install(|| caption.advance(&GO)).unwrap()
+    caption.advance(runtime::pool().unwrap(), &GO).unwrap()
 }
 
 #[test]
@@ -108,8 +108,9 @@ fn a_caption_goes_on_where_it_was_stopped() {
     let options = Options { max_new_tokens: Some(8), ..Options::default() };
     let mut caption = Caption::new(captioner, input, Limits::default(), options);
     let stop = AtomicBool::new(true);
-    assert!(matches!(caption.advance(&stop), Err(Error::Interrupted)), "nothing is done before the flag is looked at");
     let pool = runtime::pool().unwrap();
+    let stopped = caption.advance(pool, &stop);
+    assert!(matches!(stopped, Err(Error::Interrupted)), "nothing is done before the flag is looked at");
     let stopped = AtomicUsize::new(0);
     let done = AtomicBool::new(false);
     let (stop, done) = (&stop, &done);
@@ -122,7 +123,7 @@ fn a_caption_goes_on_where_it_was_stopped() {
         });
         loop {
             stop.store(false, Ordering::Relaxed);
-            match pool.install(|| caption.advance(stop)) {
+            match caption.advance(pool, stop) {
                 Err(Error::Interrupted) => stopped.fetch_add(1, Ordering::Relaxed),
                 result => {
                     done.store(true, Ordering::Relaxed);

@@ -119,7 +119,7 @@ impl Model {
         let mut caption = Caption::new(self.0.clone(), input(image), Limits { max_pixels }, options);
         // Chosen with the GVL held: no fork can happen now, so the pool is this process's.
         let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
-        gvl::release(ruby, |stop| pool.install(|| caption.advance(stop)))
+        gvl::release(ruby, |stop| caption.advance(pool, stop))
     }
 
     /// `bytes`: of the weights.
