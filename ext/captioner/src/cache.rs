@@ -12,8 +12,7 @@ use crate::{Error, Result};
 
 pub use forks::survive_forks;
 
-static CACHE: Cache =
-    Cache { entries: Mutex::new(BTreeMap::new()), changed: Condvar::new(), clock: AtomicU64::new(0) };
+static CACHE: Cache = Cache { entries: Mutex::new(BTreeMap::new()), changed: Condvar::new(), clock: AtomicU64::new(0) };
 
 /// How often a thread that waits for another's load looks at its wish to stop.
 const POLL: Duration = Duration::from_millis(20);
@@ -113,6 +112,18 @@ pub fn fetch(
         evict(&mut entries, key, limit);
     }
     Ok(captioner)
+}
+
+/// The captioner `key` if it is loaded.
+pub fn find(key: &str) -> Option<Arc<Captioner>> {
+    let now = CACHE.clock.fetch_add(1, Ordering::Relaxed);
+    match CACHE.lock().get_mut(key) {
+        Some(Entry::Ready(captioner, used)) => {
+            *used = now;
+            Some(captioner.clone())
+        }
+        _ => None,
+    }
 }
 
 /// Keys and weight bytes of what is loaded, sorted by key.
