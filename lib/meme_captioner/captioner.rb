@@ -26,16 +26,11 @@ module MemeCaptioner
     # @api private
     def initialize(info)
       @info = info
-      @place = nil
     end
 
     # @return [Boolean] whether the model's files are on this machine; asks no network
     def downloaded?
-      return false unless info.supported?
-
-      return !Engine.cached(info).nil? unless info.local?
-
-      File.file?(info.path) || File.file?(File.join(info.path, "config.json"))
+      info.supported? && Engine.available?(info)
     end
 
     # Fetches what is missing, checks the files, and packs them where the model is quantized. Several processes at once do
@@ -45,9 +40,7 @@ module MemeCaptioner
     # @raise [ModelUnavailableError, CorruptModelError, DownloadError, UnsupportedModelError]
     def download(&)
       require_support
-      source = info.local? ? local : Engine.fetch(info, &)
-      Engine.check(source)
-      @place = Engine.pack(info, source)
+      Engine.download(info, &)
       self
     end
 
@@ -101,14 +94,18 @@ module MemeCaptioner
     private
 
     def caption(input, generation)
-      Engine.caption(model, input, generation)
+      ready = model
+      Events.report("extract", { model: name, task: generation.task }) do |payload|
+        text, facts = Engine.caption(ready, input, generation)
+        payload.update(facts)
+        text
+      end
     end
 
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
       require_support
-      @place ||= Engine.pack(info, info.local? ? local : Engine.cached(info) || Engine.fetch(info))
-      Engine.load(info, @place)
+      Engine.model(info)
     end
 
     def attempt(image, generation)
@@ -123,12 +120,6 @@ module MemeCaptioner
       raise UnreadableImageError, reason.message, cause: reason
     rescue UnreadableImageError => e
       e
-    end
-
-    def local
-      return info.path if File.exist?(info.path)
-
-      raise ModelUnavailableError, "#{name}: there is no #{info.path}; put the model's files there"
     end
 
     def require_support

@@ -6,9 +6,13 @@ module MemeCaptioner
   # The only caller of the compiled library: turns metadata and settings into its positional arguments.
   # @api private
   module Engine
+    # What the seconds of a caption are counted by.
+    STAGES = %i[image vision encoder decoder].freeze
+
     @turns = Turns.new { MemeCaptioner.config.max_concurrent }
     @threads = nil
     @places = {}
+    @chosen = {}
 
     class << self
       # @return [Boolean] whether the compiled library is in this process already
@@ -16,10 +20,36 @@ module MemeCaptioner
         MemeCaptioner.autoload?(:Native).nil?
       end
 
+      # Asks for files only where the model is not loaded: those of one that is are not looked at again.
       # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it
+      def model(info)
+        choice = [info, MemeCaptioner.config.packed_dir, MemeCaptioner.config.recipe]
+        found = native.find(info.name) if @chosen[info.name] == choice
+        found || load(info, place(info)).tap { @chosen[info.name] = choice }
+      end
+
+      # @return [Boolean] whether the model's files are on this machine
+      def available?(info)
+        return !cached(info).nil? unless info.local?
+
+        File.file?(info.path) || File.file?(File.join(info.path, "config.json"))
+      end
+
+      # Fetches what is missing, checks the files, and packs them where the model is quantized.
+      # @yieldparam progress [Progress]
+      # @return [String] the place of what is loaded
+      def download(info, &)
+        source = info.local? ? local(info) : fetch(info, &)
+        check(source)
+        pack(info, source)
+      end
+
+      # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it from this place
       def load(info, place)
         forget_other(info.name, place)
-        native.load(info.name, place, load_options)
+        Events.report("load", { model: info.name }) do |payload|
+          native.load(info.name, place, load_options).tap { |model| payload[:bytes] = model.bytes }
+        end
       rescue Errno::ENOENT => e
         raise ModelUnavailableError, "#{info.name}: a model file is missing (#{e.message}); complete #{place}"
       end
@@ -39,19 +69,26 @@ module MemeCaptioner
         path
       end
 
-      # @return [String]
+      # @return [Array(String, Hash)] the caption, and what is known of how it was made
       def caption(model, input, generation)
         options = [generation.task, generation.num_beams, generation.max_new_tokens, MemeCaptioner.config.max_pixels]
         input.open do |kind, image|
-          @turns.take { model.public_send(:"caption_#{kind}", image, *options) }
+          text, tokens, seconds = @turns.take { model.public_send(:"caption_#{kind}", image, *options) }
+          bytes = kind == :path ? File.size?(image) : image.bytesize
+          [text, { tokens: tokens, bytes: bytes, seconds: STAGES.zip(seconds).to_h }]
         end
       end
 
       # @return [String] the folder with the model's files, fetched where they are not there
       def fetch(info)
         MemeCaptioner.config.logger.info("meme_captioner: fetching #{info.model_id} at #{info.hub_revision}")
-        native.fetch(info.model_id, info.hub_revision, info.files, hub_options) do |file, done, total, phase|
-          yield Progress.new(file, done, total, phase) if block_given?
+        Events.report("download", { model: info.name }) do |payload|
+          fetched = {}
+          native.fetch(info.model_id, info.hub_revision, info.files, hub_options) do |file, done, total, phase|
+            fetched[file] = done if phase == "downloading"
+            payload[:bytes] = fetched.values.sum
+            yield Progress.new(file, done, total, phase) if block_given?
+          end
         end
       end
 
@@ -81,6 +118,17 @@ module MemeCaptioner
         threads = MemeCaptioner.config.threads
         Native.threads = @threads = threads if threads != @threads
         Native
+      end
+
+      # What is loaded: a folder or a packed file.
+      def place(info)
+        pack(info, info.local? ? local(info) : cached(info) || fetch(info))
+      end
+
+      def local(info)
+        return info.path if File.exist?(info.path)
+
+        raise ModelUnavailableError, "#{info.name}: there is no #{info.path}; put the model's files there"
       end
 
       # A name stands for one place at a time: with another recipe or cache_dir the old weights are not asked for again.

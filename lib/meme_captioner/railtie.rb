@@ -12,6 +12,11 @@ module MemeCaptioner
       MemeCaptioner.config.default_logger = ::Rails.logger
     end
 
+    initializer "meme_captioner.events" do
+      require "meme_captioner/log_subscriber"
+      LogSubscriber.attach_to(:meme_captioner)
+    end
+
     # Before a preloading server forks, not in its children.
     config.before_eager_load do
       require "meme_captioner/captionable" if defined?(::ActiveRecord)

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rayon::ThreadPool;
 
@@ -57,12 +58,26 @@ pub struct Caption {
     limits: Limits,
     options: Options,
     run: Option<Run>,
+    seconds: Seconds,
+}
+
+/// How long a caption was worked on, by what was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Seconds {
+    /// Reading the image, down to pixels of the model's size.
+    pub image: f64,
+    /// The vision tower and the projector.
+    pub vision: f64,
+    /// The text encoder.
+    pub encoder: f64,
+    /// The tokens of the caption.
+    pub decoder: f64,
 }
 
 impl Caption {
     /// Nothing is read before [`Caption::advance`].
     pub fn new(captioner: Arc<Captioner>, input: Input, limits: Limits, options: Options) -> Self {
-        Self { captioner, input, limits, options, run: None }
+        Self { captioner, input, limits, options, run: None, seconds: Seconds::default() }
     }
 
     /// Works on `pool` until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the
@@ -81,8 +96,20 @@ impl Caption {
         }
     }
 
+    /// How many tokens there are so far.
+    pub fn tokens(&self) -> usize {
+        // Less the start token, which no model made.
+        self.run.as_ref().map_or(0, |run| run.tokens().len().saturating_sub(1))
+    }
+
+    /// What the work took so far; other captions' work in between is in it.
+    pub fn seconds(&self) -> Seconds {
+        self.seconds
+    }
+
     /// Reads the image, or does one step of the model; the text when it is there.
     fn step(&mut self) -> Result<Option<String>> {
+        let started = Instant::now();
         let model = &self.captioner.model;
         let Some(run) = &mut self.run else {
             let image = match &self.input {
@@ -90,8 +117,16 @@ impl Caption {
                 Input::Bytes(bytes) => load_bytes(bytes, &self.limits)?,
             };
             self.run = Some(model.start(&image, &self.options)?);
+            self.seconds.image += started.elapsed().as_secs_f64();
             return Ok(None);
         };
-        Ok((model.step(run)? == Stage::Done).then(|| model.text(run)))
+        let stage = model.step(run)?;
+        let seconds = match stage {
+            Stage::Vision(_) | Stage::ImageFeatures => &mut self.seconds.vision,
+            Stage::EncoderLayer | Stage::Encoder => &mut self.seconds.encoder,
+            Stage::Token | Stage::Done => &mut self.seconds.decoder,
+        };
+        *seconds += started.elapsed().as_secs_f64();
+        Ok((stage == Stage::Done).then(|| model.text(run)))
     }
 }

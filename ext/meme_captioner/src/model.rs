@@ -17,11 +17,15 @@ use crate::helpers::{errors::to_ruby, gvl};
 #[magnus::wrap(class = "MemeCaptioner::Native::Model", free_immediately, frozen_shareable)]
 struct Model(Arc<Captioner>);
 
+/// A caption: its text, how many tokens it has, and the seconds for image, vision, encoder and decoder.
+type Captioned = (String, usize, (f64, f64, f64, f64));
+
 /// Task, beams, tokens and pixel limit, as Ruby passes them.
 type Arguments = (RString, String, Option<usize>, Option<usize>, u64);
 
 pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     native.define_singleton_method("load", function!(load, 3))?;
+    native.define_singleton_method("find", function!(find, 1))?;
     native.define_singleton_method("loaded", function!(loaded, 0))?;
     native.define_singleton_method("unload", function!(unload, 1))?;
     native.define_singleton_method("pack", function!(pack, 5))?;
@@ -43,6 +47,11 @@ fn load(ruby: &Ruby, key: String, place: RString, options: RHash) -> Result<Mode
     let captioner = gvl::release(ruby, |stop| cache::fetch(&key, limit, stop, || Captioner::load(&place, map)))?;
     tell_gc(ruby);
     Ok(Model(captioner))
+}
+
+/// `find(key)`: the model `key` if it is in the cache.
+fn find(key: String) -> Option<Model> {
+    cache::find(&key).map(Model)
 }
 
 /// `loaded`: `[[key, bytes], ...]`.
@@ -101,25 +110,27 @@ fn set_threads(threads: Option<usize>) {
 }
 
 impl Model {
-    /// `caption_path(path, task, num_beams, max_new_tokens, max_pixels)`
-    fn caption_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<String, Error> {
+    /// `caption_path(path, task, num_beams, max_new_tokens, max_pixels)`: `[text, tokens, seconds]`, see [`Captioned`].
+    fn caption_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Captioned, Error> {
         model.caption(ruby, arguments, |image| Input::Path(path(image)))
     }
 
-    /// `caption_bytes(bytes, task, num_beams, max_new_tokens, max_pixels)`
-    fn caption_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<String, Error> {
+    /// `caption_bytes(bytes, task, num_beams, max_new_tokens, max_pixels)`, likewise.
+    fn caption_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Captioned, Error> {
         // SAFETY: copied before Ruby runs again.
         model.caption(ruby, arguments, |image| Input::Bytes(unsafe { image.as_slice() }.to_vec()))
     }
 
-    fn caption(&self, ruby: &Ruby, arguments: &[Value], input: impl Fn(RString) -> Input) -> Result<String, Error> {
+    fn caption(&self, ruby: &Ruby, arguments: &[Value], input: impl Fn(RString) -> Input) -> Result<Captioned, Error> {
         let (image, task, num_beams, max_new_tokens, max_pixels) = scan(arguments)?;
         let task: Task = task.parse().map_err(|error| to_ruby(ruby, &error))?;
         let options = Options { task, num_beams, max_new_tokens };
         let mut caption = Caption::new(self.0.clone(), input(image), Limits { max_pixels }, options);
         // Chosen with the GVL held: no fork can happen now, so the pool is this process's.
         let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
-        gvl::release(ruby, |stop| caption.advance(pool, stop))
+        let text = gvl::release(ruby, |stop| caption.advance(pool, stop))?;
+        let seconds = caption.seconds();
+        Ok((text, caption.tokens(), (seconds.image, seconds.vision, seconds.encoder, seconds.decoder)))
     }
 
     /// `bytes`: of the weights.
