@@ -18,6 +18,8 @@ require_relative "meme_captioner/captioner"
 require_relative "meme_captioner/test_captioner"
 require_relative "meme_captioner/api"
 
+MemeCaptioner.autoload :Validation, File.expand_path("meme_captioner/validation", __dir__)
+
 # For an application; they need ActiveRecord and ActiveJob, which are loaded when they are used.
 module MemeCaptioner
   autoload :Backfill, "meme_captioner/backfill"

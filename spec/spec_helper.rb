@@ -5,7 +5,7 @@ require "pathname"
 require "stringio"
 require "tempfile"
 require "tmpdir"
-Dir["#{__dir__}/support/{fake_native,images,hub_server,checkpoints,clock,commands}.rb"].each { |file| require file }
+Dir["#{__dir__}/support/{fake_native,images,hub_server,checkpoints,clock,commands,validations}.rb"].each { |file| require file }
 
 RSpec.configure do |config|
   config.disable_monkey_patching!

@@ -40,6 +40,24 @@ module MemeCaptioner
       @registry.register(name, path: path, repo: repo, revision: revision, quantization: quantization)
     end
 
+    # Compares models in reduced precision with the full one on images of the application's own, and says whether they are
+    # good enough.
+    # @param images [Array<String, #to_path>, nil] files and folders; nil for the samples that come with the gem
+    # @param base [String] the model in full precision
+    # @param candidates [Array<String>] the models in question
+    # @param out [String, nil] a folder for the report; what is computed is kept there, so that an interrupted run goes on
+    # @param options [Hash] task:, and judgements:, a file that a report's page saved
+    # @yieldparam row [Validation::Row] each image as it is done, with
+    # @yieldparam done [Integer] how many are done
+    # @yieldparam total [Integer] of how many
+    # @return [Validation::Outcome]
+    # @raise [Error] if a model cannot be loaded; an image that cannot be read stops nothing
+    # @raise [ArgumentError] if there is nothing to compare
+    def validate(images = nil, base:, candidates:, out: nil, **options, &)
+      models = [base, *candidates].map { |name| select(name) }
+      Validation.new(images, base: models.first, candidates: models.drop(1), **options).run(out, &)
+    end
+
     # @return [Hash{String => Integer}] the models in this process's memory, with the bytes of their weights
     def loaded
       Engine.loaded

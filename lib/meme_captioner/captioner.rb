@@ -86,6 +86,28 @@ module MemeCaptioner
       self
     end
 
+    # @api private
+    # @return [String] where the weights are: the model's folder, or its packed file
+    def place
+      require_support
+      Engine.place(info)
+    end
+
+    # The caption as {#extract} gives it, and its token ids.
+    # @api private
+    # @return [Array(String, Array<Integer>)]
+    def transcribe(image, generation)
+      ids = Engine.ids(model, Input.new(image), generation)
+      [Engine.text(model, ids), ids]
+    end
+
+    # Teacher forcing: what the model thinks of each token of a caption, of this model or another with the same vocabulary.
+    # @api private
+    # @return [Array<Array(Integer, Float, Integer)>] token, its log-probability after those before it, the likeliest token
+    def score(image, generation, ids)
+      Engine.score(model, Input.new(image), generation, ids)
+    end
+
     # @return [String]
     def inspect
       "#<#{self.class} #{name}>"

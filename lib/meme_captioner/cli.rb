@@ -3,21 +3,24 @@
 require "optparse"
 require "meme_captioner"
 require "meme_captioner/memory"
+require_relative "cli/model_argument"
 require_relative "cli/progress_line"
 require_relative "cli/caption_command"
 require_relative "cli/check_command"
 require_relative "cli/download_command"
 require_relative "cli/memory_command"
 require_relative "cli/models_command"
+require_relative "cli/validate_command"
+require_relative "cli/validation_table"
 
 module MemeCaptioner
   # The command line. Results go to standard output, everything else to standard error, one line per problem.
   #
-  # Exit codes: 0 everything done, 1 an image or the model failed, 2 wrong usage, 130 interrupted.
+  # Exit codes: 0 everything done, 1 an image or the model failed, 2 wrong usage, 130 interrupted. {ValidateCommand} has its own.
   # @api private
   class CLI
     COMMANDS = { "caption" => CaptionCommand, "check" => CheckCommand, "download" => DownloadCommand,
-                 "memory" => MemoryCommand, "models" => ModelsCommand }.freeze
+                 "memory" => MemoryCommand, "models" => ModelsCommand, "validate" => ValidateCommand }.freeze
 
     USAGE = <<~TEXT
       Usage: meme_captioner caption IMAGE... [--model NAME] [--task TASK] [--json]
@@ -25,6 +28,8 @@ module MemeCaptioner
              meme_captioner models [--json]
              meme_captioner check NAME
              meme_captioner memory NAME [--processes N] [--json]
+             meme_captioner validate [IMAGE or FOLDER...] [--base NAME] [--candidate NAME...] [--task TASK]
+                                     [--out DIR] [--judgements FILE]
              meme_captioner version
     TEXT
 

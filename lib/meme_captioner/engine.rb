@@ -71,12 +71,23 @@ module MemeCaptioner
 
       # @return [Array(String, Hash)] the caption, and what is known of how it was made
       def caption(model, input, generation)
-        options = [generation.task, generation.num_beams, generation.max_new_tokens, MemeCaptioner.config.max_pixels]
-        input.open do |kind, image|
-          text, tokens, seconds = @turns.take { model.public_send(:"caption_#{kind}", image, *options) }
-          bytes = kind == :path ? File.size?(image) : image.bytesize
-          [text, { tokens: tokens, bytes: bytes, seconds: STAGES.zip(seconds).to_h }]
-        end
+        ask(model, :caption, input, *options(generation))
+      end
+
+      # @return [Array<Integer>] the caption as token ids
+      def ids(model, input, generation)
+        ask(model, :ids, input, *options(generation))
+      end
+
+      # @return [String] the caption that these token ids are
+      def text(model, ids)
+        model.text(ids)
+      end
+
+      # @return [Array<Array(Integer, Float, Integer)>] for each token that is a choice: it, its log-probability after those
+      #   before it, and the likeliest token in its place
+      def score(model, input, generation, ids)
+        ask(model, :score, input, generation.task, ids, MemeCaptioner.config.max_pixels)
       end
 
       # @return [String] the folder with the model's files, fetched where they are not there
@@ -135,6 +146,16 @@ module MemeCaptioner
       def forget_other(name, place)
         native.unload(name) if @places.fetch(name, place) != place
         @places[name] = place
+      end
+
+      def ask(model, what, input, *arguments)
+        input.open do |kind, image|
+          @turns.take { model.public_send(:"#{what}_#{kind}", image, *arguments) }
+        end
+      end
+
+      def options(generation)
+        [generation.task, generation.num_beams, generation.max_new_tokens, MemeCaptioner.config.max_pixels]
       end
 
       def load_options

@@ -16,6 +16,11 @@ module MemeCaptioner
       freeze
     end
 
+    # @return [Hash{Symbol => Object}]
+    def to_h
+      { task: task, num_beams: num_beams, max_new_tokens: max_new_tokens }
+    end
+
     private
 
     def known_task(task)

@@ -47,6 +47,13 @@ module MemeCaptioner
         **one(place), packing: packing, processes: many(place, files) }
     end
 
+    # What one process takes, without the time that {#report} needs for packing and for several processes.
+    # @param place [String] where the weights are: a folder or a packed file
+    # @return [Hash{Symbol => Object}] `weights_mib`, `rss_mib`, `added_mib` and `seconds` as in {#report}
+    def alone(place)
+      one(place)
+    end
+
     private
 
     def pack

@@ -25,6 +25,18 @@ module MemeCaptioner
       self
     end
 
+    # @api private
+    # @return [nil] it has no weights
+    def place
+      nil
+    end
+
+    # @api private
+    # @return [Array(String, nil)] without token ids
+    def transcribe(image, generation)
+      [extract(image, task: generation.task), nil]
+    end
+
     private
 
     def caption(input, _generation)

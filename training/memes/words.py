@@ -118,7 +118,7 @@ def phrase(rng, count, source="train"):
     if source == "unseen":
         return [rng.choice(lists()[3]) for _ in range(count)]
     strange = 0.0
-    if source == "train" and rng.random() < 0.4:
+    if source == "train" and rng.random() < 0.3:
         strange = rng.choice((0.3, 0.6, 1.0))
     words = []
     if strange < 0.5 and count > 3 and rng.random() < 0.25:

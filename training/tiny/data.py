@@ -3,7 +3,9 @@
 import ctypes
 import multiprocessing
 import queue
+import random
 import threading
+from collections import deque
 
 import numpy as np
 from PIL import Image
@@ -13,37 +15,46 @@ from memes import names, render
 from . import vocabulary
 from .model import GRID, SIDE
 
-# task: (its share of a batch, the longest caption in tokens, both ends included)
-TASKS = {"<DETAILED_CAPTION>": (0.5, 128), "<OCR>": (0.3, 80), "<MORE_DETAILED_CAPTION>": (0.125, 136), "<CAPTION>": (0.075, 36)}
-LONGEST = max(length for _, length in TASKS.values())
+# A meme is asked for a caption, one of these: (its share of a batch, the longest in tokens, both ends included),
+CAPTIONS = {"<DETAILED_CAPTION>": (0.7, 128), "<MORE_DETAILED_CAPTION>": (0.18, 136), "<CAPTION>": (0.12, 36)}
+# and for its text; the tower looks at it once for both.
+TEXT = {"<OCR>": (1.0, 80)}
+ASKED = (CAPTIONS, TEXT)
+LONGEST = max(length for tasks in ASKED for _, length in tasks.values())
 THINGS = {name: number + 1 for number, name in enumerate(names.OBJECTS)}
 COLORS = {name: number + 1 for number, name in enumerate(names.COLORS)}
 BACKGROUNDS = {name: number for number, name in enumerate(names.BACKGROUNDS)}
 FIELDS = {
-    "pixels": ((SIDE, SIDE, 3), np.uint8), "tokens": ((LONGEST,), np.int16), "spots": ((LONGEST,), np.int16),
+    "pixels": ((SIDE, SIDE, 3), np.uint8), "tokens": ((len(ASKED), LONGEST), np.int16),
+    "spots": ((len(ASKED), LONGEST), np.int16),
     "letters": ((GRID, 2 * GRID), np.uint8), "things": ((GRID, GRID), np.uint8), "colors": ((GRID, GRID), np.uint8),
     "background": ((1,), np.uint8),
 }
 
 
-def split(batch):
+def split(batch, tasks):
     """How many rows of a batch go to each task: [(task, rows, length)]."""
-    rows = [[task, int(batch * share), length] for task, (share, length) in TASKS.items()]
+    rows = [[task, int(batch * share), length] for task, (share, length) in tasks.items()]
     rows[0][1] += batch - sum(row[1] for row in rows)
     return [row for row in rows if row[1]]
+
+
+def parts(batch):
+    """The tasks of a batch: (which question, rows, task, the longest answer in tokens)."""
+    for question, tasks in enumerate(ASKED):
+        start = 0
+        for task, rows, limit in split(batch, tasks):
+            yield question, slice(start, start + rows), task, limit
+            start += rows
 
 
 def square(image):
     return image if image.size == (SIDE, SIDE) else image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
 
 
-def fill(meme, task, limit, out):
-    """Write one sample: pixels, token ids (-1 beyond the end), and what the helper heads are asked."""
+def fill(meme, asked, out):
+    """Write one sample: pixels, what the helper heads are asked, and token ids (-1 beyond the end) for each (task, limit)."""
     out["pixels"][:] = np.asarray(square(meme.image))
-    ids = vocabulary.encode(meme.captions()[task], spelled=task == "<OCR>")
-    ids = [vocabulary.BOS, *ids, vocabulary.EOS][:limit]
-    out["tokens"][:] = -1
-    out["tokens"][: len(ids)] = ids
     out["background"][:] = BACKGROUNDS[meme.background]
     for name in ("letters", "things", "colors"):
         out[name][:] = 0
@@ -53,23 +64,35 @@ def fill(meme, task, limit, out):
         columns = slice(*cells(left / width, right / width))
         out["things"][rows, columns] = THINGS[thing.name]
         out["colors"][rows, columns] = COLORS.get(thing.color, 0)
+    captions = meme.captions()
+    spots = [letter_spots(block, meme.canvas, out["letters"]) for block in meme.blocks]
+    for question, (task, limit) in enumerate(asked):
+        ids = vocabulary.encode(captions[task], spelled=task == "<OCR>")
+        ids = [vocabulary.BOS, *ids, vocabulary.EOS][:limit]
+        out["tokens"][question] = -1
+        out["tokens"][question, : len(ids)] = ids
+        out["spots"][question] = -1
+        if task != "<CAPTION>":
+            between = [-1] if task == "<OCR>" else []  # the space between two blocks
+            where = [spot for place, block in enumerate(spots) for spot in [*(between if place else []), *block]]
+            written = ids[1:-1] if ids[-1] == vocabulary.EOS else ids[1:]
+            inside = [place + 1 for place, yes in enumerate(vocabulary.quoted(written)) if yes]
+            for place, spot in zip(inside, where):
+                out["spots"][question, place] = spot
+
+
+def letter_spots(block, canvas, letters):
+    """Mark the block's letters in the grid of half cells; where each of them is, -1 for a space."""
     spots = []
-    for place, block in enumerate(meme.blocks):
-        if place and task == "<OCR>":
-            spots.append(-1)  # the space between two blocks
-        for letter, x, y in block.letters:
-            spot = -1
-            if letter != " ":
-                row = min(GRID - 1, max(0, int(y / height * GRID)))
-                column = min(2 * GRID - 1, max(0, int(x / width * 2 * GRID)))
-                out["letters"][row, column] = vocabulary.table()[letter]
-                spot = row * 2 * GRID + column
-            spots.append(spot)
-    out["spots"][:] = -1
-    inside = [place + 1 for place, yes in enumerate(vocabulary.quoted(ids[1:-1] if ids[-1] == vocabulary.EOS else ids[1:])) if yes]
-    if task != "<CAPTION>":
-        for place, spot in zip(inside, spots):
-            out["spots"][place] = spot
+    for letter, x, y in block.letters:
+        spot = -1
+        if letter != " ":
+            row = min(GRID - 1, max(0, int(y / canvas[1] * GRID)))
+            column = min(2 * GRID - 1, max(0, int(x / canvas[0] * 2 * GRID)))
+            letters[row, column] = vocabulary.table()[letter]
+            spot = row * 2 * GRID + column
+        spots.append(spot)
+    return spots
 
 
 def cells(start, end):
@@ -83,7 +106,8 @@ class Feed:
 
     def __init__(self, batch, seed, workers, smallest, slots=5, chunk=8):
         self.batch, self.slots = batch, slots
-        self.plan = [(task, limit) for task, rows, limit in split(batch) for _ in range(rows)]
+        plans = [[(task, limit) for task, rows, limit in split(batch, tasks) for _ in range(rows)] for tasks in ASKED]
+        self.plan = list(zip(*plans))
         context = multiprocessing.get_context("fork")
         self.buffers = {}
         for name, (shape, kind) in FIELDS.items():
@@ -116,7 +140,7 @@ class Feed:
             for row in range(start, min(start + self.chunk, self.batch)):
                 meme = render(self.seed + number * self.batch + row, smallest=self.smallest)
                 out = {name: buffer[number % self.slots, row] for name, buffer in self.buffers.items()}
-                fill(meme, *self.plan[row], out)
+                fill(meme, self.plan[row], out)
             self.done.put(number)
 
     def __iter__(self):
@@ -133,20 +157,29 @@ class Feed:
             self.ask()
 
 
-def prefetch(batches, move, depth=2):
-    """Run `move` (copy to the device) on the batches in a thread, `depth` ahead."""
-    ready = queue.Queue(depth)
+class Prefetch:
+    """Runs `move` (copy to the device) on the batches in a thread, and keeps the last `kept` moved ones.
 
-    def run():
+    Drawing is slower than training: when no new batch is ready, an earlier one is trained on again, with other noise.
+    """
+
+    def __init__(self, batches, move, depth=2, kept=96):
+        self.ready, self.kept, self.fresh = queue.Queue(depth), deque(maxlen=kept), 0
+        threading.Thread(target=self.run, args=(batches, move), daemon=True).start()
+
+    def run(self, batches, move):
         try:
             for batch in batches:
-                ready.put(move(batch))
+                self.ready.put(move(batch))
         except BaseException as error:
-            ready.put(error)
+            self.ready.put(error)
 
-    threading.Thread(target=run, daemon=True).start()
-    while True:
-        batch = ready.get()
+    def __next__(self):
+        if self.ready.empty() and len(self.kept) > self.kept.maxlen // 4:
+            return random.choice(self.kept)
+        batch = self.ready.get()
         if isinstance(batch, BaseException):
             raise batch
-        yield batch
+        self.kept.append(batch)
+        self.fresh += 1
+        return batch

@@ -19,7 +19,7 @@ from memes import assets
 
 from . import model as shape
 from . import vocabulary
-from .data import Feed, prefetch, split
+from .data import Feed, Prefetch, parts
 from .heads import Heads
 
 FIRST_SEED = 2**40  # the evaluation's seeds lie far below
@@ -109,12 +109,10 @@ class Trainer:
             seen = self.see(self.model, self.pixels(batch))
             image = self.model.model.multi_modal_projector(seen)
             losses, letters = self.heads.of_image(image, batch)
-            caption, pointing, right, count, start = 0.0, 0.0, 0.0, 0.0, 0
-            for task, rows, limit in split(self.options.batch):
-                part = slice(start, start + rows)
-                start += rows
-                tokens = batch["tokens"][part, :limit].long()
-                loss, where, hit, number = self.caption(image[part], task, tokens, batch["spots"][part, :limit].long())
+            caption, pointing, right, count = 0.0, 0.0, 0.0, 0.0
+            for question, rows, task, limit in parts(self.options.batch):
+                tokens, spots = (batch[name][rows, question, :limit].long() for name in ("tokens", "spots"))
+                loss, where, hit, number = self.caption(image[rows], task, tokens, spots)
                 caption, pointing, right, count = caption + loss, pointing + where, right + hit, count + number
             losses["pointing"] = pointing / count
             loss = caption / count + helper * sum(losses.values())
@@ -153,15 +151,13 @@ def run(options):
     trainer = Trainer(options, device)
     print(f"{sum(p.numel() for p in trainer.model.parameters()):,} parameters on {device}", flush=True)
     began = warm = saved = time.time()
-    waited, number = 0.0, -1
+    number = -1
     first, last = options.span
-    batches = prefetch(iter(feed), trainer.move)
+    batches = Prefetch(iter(feed), trainer.move)
     while True:
-        asked = time.time()
-        batch = next(batches)
-        number, waited = number + 1, waited + time.time() - asked
+        batch, number = next(batches), number + 1
         if number == 3:
-            warm, waited = time.time(), 0.0
+            warm = time.time()
         spent = time.time() - began
         progress = first + (last - first) * min(1.0, spent / options.seconds)
         wave = 0.5 * (1 + math.cos(math.pi * progress))
@@ -171,7 +167,7 @@ def run(options):
         if number % 50 == 0 or number < 3:
             numbers = {name: round(float(value), 4) for name, value in numbers.items()}
             speed = options.batch * max(0, number - 3) / max(1e-9, time.time() - warm)
-            row = {"step": number, "seconds": round(spent, 1), "images_per_s": round(speed), "waited": round(waited, 1), **numbers}
+            row = {"step": number, "seconds": round(spent, 1), "images_per_s": round(speed), "drawn": batches.fresh, **numbers}
             print(json.dumps(row), flush=True)
             with open(options.out / "log.jsonl", "a") as log:
                 log.write(json.dumps(row) + "\n")
@@ -183,7 +179,8 @@ def run(options):
         if spent > options.seconds or number + 1 >= options.steps:
             break
     trainer.save(options.out / "native.safetensors")
-    print(f"{number + 1} steps, {(number + 1) * options.batch} memes, {time.time() - began:.0f} s", flush=True)
+    drawn = batches.fresh * options.batch
+    print(f"{number + 1} steps of {options.batch}, {drawn} memes drawn, {time.time() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ use rayon::ThreadPool;
 
 use crate::image::{load_bytes, load_path, Limits};
 use crate::kernels::Buffer;
-use crate::models::florence2::{Florence2, Options, Run, Stage};
+use crate::models::florence2::{Florence2, Options, Run, Scoring, Stage, TokenScore};
 use crate::{Error, Result};
 
 /// A loaded model that captions images. Immutable and shared: captions run side by side, each with its own state.
@@ -86,19 +86,21 @@ impl Caption {
     /// The pool gets one step at a time: a pool thread that waits for its part of a step may take up another caption's work,
     /// and then this caption, and the wish to stop it, wait for that step only.
     pub fn advance(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<String> {
+        let ids = self.advance_ids(pool, stop)?;
+        Ok(self.captioner.model.processor().text(&ids))
+    }
+
+    /// [`Caption::advance`], but gives token ids; the start token is left out.
+    pub fn advance_ids(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<Vec<u32>> {
         loop {
-            if stop.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted);
-            }
-            if let Some(text) = pool.install(|| self.step())? {
-                return Ok(text);
+            if let (Stage::Done, run) = self.step(pool, stop)? {
+                return Ok(run.tokens()[1..].to_vec());
             }
         }
     }
 
-    /// How many tokens there are so far.
+    /// How many tokens there are so far; the start token is left out.
     pub fn tokens(&self) -> usize {
-        // Less the start token, which no model made.
         self.run.as_ref().map_or(0, |run| run.tokens().len().saturating_sub(1))
     }
 
@@ -107,26 +109,83 @@ impl Caption {
         self.seconds
     }
 
-    /// Reads the image, or does one step of the model; the text when it is there.
-    fn step(&mut self) -> Result<Option<String>> {
-        let started = Instant::now();
+    fn step(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<(Stage, &Run)> {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        pool.install(|| self.work())
+    }
+
+    /// One step of the model; before the first the image is read.
+    fn work(&mut self) -> Result<(Stage, &Run)> {
         let model = &self.captioner.model;
-        let Some(run) = &mut self.run else {
-            let image = match &self.input {
-                Input::Path(path) => load_path(path, &self.limits)?,
-                Input::Bytes(bytes) => load_bytes(bytes, &self.limits)?,
-            };
-            self.run = Some(model.start(&image, &self.options)?);
-            self.seconds.image += started.elapsed().as_secs_f64();
-            return Ok(None);
+        let mut started = Instant::now();
+        let mut run = match self.run.take() {
+            Some(run) => run,
+            None => {
+                let image = match &self.input {
+                    Input::Path(path) => load_path(path, &self.limits)?,
+                    Input::Bytes(bytes) => load_bytes(bytes, &self.limits)?,
+                };
+                let run = model.start(&image, &self.options)?;
+                self.seconds.image += lap(&mut started);
+                run
+            }
         };
-        let stage = model.step(run)?;
+        let stage = model.step(&mut run)?;
         let seconds = match stage {
             Stage::Vision(_) | Stage::ImageFeatures => &mut self.seconds.vision,
             Stage::EncoderLayer | Stage::Encoder => &mut self.seconds.encoder,
             Stage::Token | Stage::Done => &mut self.seconds.decoder,
         };
-        *seconds += started.elapsed().as_secs_f64();
-        Ok((stage == Stage::Done).then(|| model.text(run)))
+        *seconds += lap(&mut started);
+        Ok((stage, self.run.insert(run)))
+    }
+}
+
+/// Seconds since `from`, which becomes now.
+fn lap(from: &mut Instant) -> f64 {
+    std::mem::replace(from, Instant::now()).elapsed().as_secs_f64()
+}
+
+/// The scores of a given caption in the making, and if wanted the model's own caption of the same image: the image is
+/// encoded once for both. It can be stopped and goes on like a [`Caption`].
+pub struct Scores {
+    own: Caption,
+    given: Vec<u32>,
+    scoring: Option<Scoring>,
+}
+
+impl Scores {
+    /// `given` is a caption's token ids without the start token; `own` is the model's caption, just made.
+    pub fn new(own: Caption, given: Vec<u32>) -> Self {
+        Self { own, given, scoring: None }
+    }
+
+    /// What the model says of each token of the given caption that is not forced. Errors and weight as for
+    /// [`Caption::advance`], and those of [`Florence2::start_scoring`].
+    pub fn advance(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<Vec<TokenScore>> {
+        let captioner = self.own.captioner.clone();
+        loop {
+            match &mut self.scoring {
+                None => {
+                    if let (Stage::Encoder, run) = self.own.step(pool, stop)? {
+                        self.scoring = Some(captioner.model.start_scoring(run, &self.given)?);
+                    }
+                }
+                Some(_) if stop.load(Ordering::Relaxed) => return Err(Error::Interrupted),
+                Some(scoring) => {
+                    if pool.install(|| captioner.model.score(scoring))? == Stage::Done {
+                        return Ok(scoring.scores().to_vec());
+                    }
+                }
+            }
+        }
+    }
+
+    /// [`Scores::advance`], and the ids of the model's own caption.
+    pub fn advance_both(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<(Vec<u32>, Vec<TokenScore>)> {
+        let scores = self.advance(pool, stop)?;
+        Ok((self.own.advance_ids(pool, stop)?, scores))
     }
 }

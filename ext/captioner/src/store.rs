@@ -39,7 +39,7 @@ pub fn packed(
     let identity = revision.map_or_else(|| fingerprint(dir), |revision| Ok(revision.to_string()))?;
     let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
     let place =
-        |recipe: &Recipe| folder.join(format!("{name}@{identity}-{}-{}.safetensors", recipe.name, packed::VERSION));
+        |recipe: &Recipe| folder.join(format!("{name}@{identity}-{}-{}.safetensors", label(recipe), packed::VERSION));
     for recipe in [recipe, &Recipe::linears()] {
         let path = place(recipe);
         let Err(_) = usable(&path, &identity, recipe) else { return Ok(Ready { path, made: None }) };
@@ -61,10 +61,25 @@ fn usable(path: &Path, identity: &str, recipe: &Recipe) -> std::result::Result<(
         error => error.to_string(),
     })?;
     let same = |key, value: &str| file.metadata(key).is_ok_and(|own| own == value);
-    if !same(packed::IDENTITY, identity) || !same(packed::RECIPE, &recipe.name) {
+    if !same(packed::IDENTITY, identity) {
         return Err(format!("{} was made from another checkpoint", path.display()));
     }
+    if !same(packed::RECIPE, recipe.name()) || !same(packed::RULES, &recipe.rules()) {
+        return Err(format!("{} was made by another recipe", path.display()));
+    }
     Ok(())
+}
+
+/// A recipe in a file's name: its own name, or for one that is named by its rules 16 hexadecimal digits of their hash.
+fn label(recipe: &Recipe) -> String {
+    if recipe.name().contains('=') {
+        return hex(&Sha256::digest(recipe.name())[..8]);
+    }
+    recipe.name().to_string()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Waits for the lock beside `path`. It is held until the file that is returned is dropped, or the process ends.
@@ -113,5 +128,5 @@ fn fingerprint(dir: &Path) -> Result<String> {
         }
         hash.update(bytes);
     }
-    Ok(hash.finalize()[..8].iter().map(|b| format!("{b:02x}")).collect())
+    Ok(hex(&hash.finalize()[..8]))
 }

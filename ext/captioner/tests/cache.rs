@@ -5,7 +5,7 @@ mod florence2_support;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 
-use captioner::captioner::{Caption, Captioner, Input};
+use captioner::captioner::{Caption, Captioner, Input, Scores};
 use captioner::image::Limits;
 use captioner::models::florence2::Options;
 use captioner::{cache, runtime, Error};
@@ -19,10 +19,14 @@ fn load(cases: &Cases) -> captioner::Result<Captioner> {
     Captioner::load(&cases.checkpoint(&cases.cases[0]), true)
 }
 
-fn caption(captioner: Arc<Captioner>, cases: &Cases) -> String {
+fn start(captioner: &Arc<Captioner>, cases: &Cases) -> Caption {
     let input = Input::Path(cases.image_path(&cases.cases[0]));
     let options = Options { max_new_tokens: Some(8), ..Options::default() };
-    let mut caption = Caption::new(captioner, input, Limits::default(), options);
+    Caption::new(captioner.clone(), input, Limits::default(), options)
+}
+
+fn caption(captioner: Arc<Captioner>, cases: &Cases) -> String {
+    let mut caption = start(&captioner, cases);
     caption.advance(runtime::pool().unwrap(), &GO).unwrap()
 }
 
@@ -99,22 +103,11 @@ fn waiting_for_another_load_can_be_interrupted() {
     cache::unload("slow");
 }
 
-#[test]
-fn a_caption_goes_on_where_it_was_stopped() {
-    let cases = Cases::read();
-    let captioner = Arc::new(load(&cases).unwrap());
-    let whole = caption(captioner.clone(), &cases);
-    let input = Input::Path(cases.image_path(&cases.cases[0]));
-    let options = Options { max_new_tokens: Some(8), ..Options::default() };
-    let mut caption = Caption::new(captioner, input, Limits::default(), options);
-    let stop = AtomicBool::new(true);
-    let pool = runtime::pool().unwrap();
-    let stopped = caption.advance(pool, &stop);
-    assert!(matches!(stopped, Err(Error::Interrupted)), "nothing is done before the flag is looked at");
-    let stopped = AtomicUsize::new(0);
-    let done = AtomicBool::new(false);
-    let (stop, done) = (&stop, &done);
-    let resumed = std::thread::scope(|scope| {
+/// Calls `work` until it is done, while another thread keeps stopping it; gives its result and how often it was stopped.
+fn while_stopped<T: Send>(mut work: impl FnMut(&AtomicBool) -> captioner::Result<T> + Send) -> (T, usize) {
+    let (stop, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (stop, done, mut stopped) = (&stop, &done, 0);
+    let result = std::thread::scope(|scope| {
         scope.spawn(move || {
             while !done.load(Ordering::Relaxed) {
                 stop.store(true, Ordering::Relaxed);
@@ -123,8 +116,8 @@ fn a_caption_goes_on_where_it_was_stopped() {
         });
         loop {
             stop.store(false, Ordering::Relaxed);
-            match caption.advance(pool, stop) {
-                Err(Error::Interrupted) => stopped.fetch_add(1, Ordering::Relaxed),
+            match work(stop) {
+                Err(Error::Interrupted) => stopped += 1,
                 result => {
                     done.store(true, Ordering::Relaxed);
                     break result.unwrap();
@@ -132,6 +125,32 @@ fn a_caption_goes_on_where_it_was_stopped() {
             };
         }
     });
+    (result, stopped)
+}
+
+#[test]
+fn a_caption_goes_on_where_it_was_stopped() {
+    let cases = Cases::read();
+    let captioner = Arc::new(load(&cases).unwrap());
+    let whole = caption(captioner.clone(), &cases);
+    let mut caption = start(&captioner, &cases);
+    let (stop, pool) = (AtomicBool::new(true), runtime::pool().unwrap());
+    let stopped = caption.advance(pool, &stop);
+    assert!(matches!(stopped, Err(Error::Interrupted)), "nothing is done before the flag is looked at");
+    let (resumed, stopped) = while_stopped(|stop| caption.advance(pool, stop));
     assert_eq!(resumed, whole);
-    assert!(stopped.into_inner() > 0, "it was stopped at least once");
+    assert!(stopped > 0, "it was stopped at least once");
+}
+
+#[test]
+fn scores_go_on_where_they_were_stopped() {
+    let cases = Cases::read();
+    let captioner = Arc::new(load(&cases).unwrap());
+    let pool = runtime::pool().unwrap();
+    let ids = start(&captioner, &cases).advance_ids(pool, &GO).unwrap();
+    let whole = Scores::new(start(&captioner, &cases), ids.clone()).advance(pool, &GO).unwrap();
+    let mut scores = Scores::new(start(&captioner, &cases), ids.clone());
+    let (both, stopped) = while_stopped(|stop| scores.advance_both(pool, stop));
+    assert_eq!(both, (ids, whole));
+    assert!(stopped > 0, "they were stopped at least once");
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use captioner::kernels::Storage;
 use captioner::models::florence2::{Florence2, Stage};
 use captioner::store::{self, Ready};
-use captioner::weights::packed::{Packed, Recipe};
+use captioner::weights::packed::{Packed, Recipe, RECIPE, RULES};
 use captioner::weights::{Checkpoint, Source};
 use captioner::Error;
 use florence2_support::{Case, Cases};
@@ -88,16 +88,65 @@ fn recipes_store_what_they_say() {
         ] {
             let (exact, stored) = both(&dir, &path, name, shape);
             let error = relative(&exact, &stored);
-            assert!(error <= bound, "{}: {name} is off by {error}", recipe.name);
+            assert!(error <= bound, "{}: {name} is off by {error}", recipe.name());
         }
         let is_blocks = |name: &str, shape: &[usize]| {
             matches!(packed.matrix(name, shape).unwrap().storage(), Storage::Blocks { .. })
         };
-        assert_eq!(is_blocks(embedding, &shape), recipe.name == "compact");
+        assert_eq!(is_blocks(embedding, &shape), recipe.name() == "compact");
         assert!(is_blocks(linear.0, &linear.1));
         let norm = "language_model.model.encoder.layernorm_embedding.weight";
         let (exact, stored) = both(&dir, &path, norm, &[64]);
         assert_eq!(exact, stored);
+    }
+}
+
+#[test]
+fn recipes_by_rules_have_files_of_their_own() {
+    let world = World::new();
+    let texts = [
+        "all=nf4-64-double",
+        "all=nf4-64-double-fitted",
+        "all=int4-32-plain",
+        "vision=nf4-128-double,convolution=int8",
+        "encoder=int8",
+    ];
+    let mut places = vec![world.pack(&Recipe::compact()).path, world.pack(&Recipe::balanced()).path];
+    for text in texts {
+        let recipe: Recipe = text.parse().unwrap();
+        let Ready { path, made } = world.pack(&recipe);
+        assert!(made.is_some(), "{text} shares a file");
+        let packed = Packed::open(&path, true).unwrap();
+        packed.check().unwrap();
+        assert_eq!(packed.metadata(RECIPE).unwrap(), text);
+        assert_eq!(packed.metadata(RULES).unwrap().parse::<Recipe>().unwrap(), recipe);
+        assert_eq!(world.pack(&recipe).made, None, "the second time it is found");
+        world.caption(&Florence2::load(&path, true).unwrap());
+        places.push(path);
+    }
+    places.sort();
+    places.dedup();
+    assert_eq!(places.len(), 2 + texts.len());
+}
+
+#[test]
+fn fitted_scales_are_closer_and_cost_nothing() {
+    let world = World::new();
+    let dir = world.cases.checkpoint(world.case());
+    let plain = world.pack(&Recipe::compact()).path;
+    let fitted = world.pack(&"all=nf4-64-double-fitted".parse().unwrap()).path;
+    let data = |path: &Path| Packed::open(path, true).unwrap().buffers()[0].len();
+    assert_eq!(data(&plain), data(&fitted));
+    for (name, shape) in [
+        ("language_model.model.shared.weight", &[1424, 64][..]),
+        ("vision_tower.convs.1.proj.weight", &[32, 16, 3, 3]),
+        ("language_model.model.encoder.layers.0.fc1.weight", &[128, 64]),
+    ] {
+        let [plain, fitted] = [&plain, &fitted].map(|path| {
+            let (exact, stored) = both(&dir, path, name, shape);
+            relative(&exact, &stored)
+        });
+        assert!(fitted < plain, "{name}: {fitted} instead of {plain}");
     }
 }
 

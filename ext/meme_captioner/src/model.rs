@@ -1,14 +1,16 @@
 //! `MemeCaptioner::Native::Model`, and the process-global cache of models.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 
-use captioner::captioner::{Caption, Captioner, Input};
+use captioner::captioner::{Caption, Captioner, Input, Scores};
 use captioner::image::Limits;
-use captioner::models::florence2::{Options, Task};
+use captioner::models::florence2::{Options, Task, TokenScore};
+use captioner::runtime::{self, ThreadPool};
 use captioner::weights::packed::{Packed, Recipe};
-use captioner::{cache, runtime, store};
+use captioner::{cache, store};
+use magnus::scan_args::{scan_args, ScanArgsRequired};
 use magnus::{function, method, prelude::*, Error, RHash, RModule, RString, Ruby, Value};
 
 use crate::helpers::{errors::to_ruby, gvl};
@@ -23,6 +25,9 @@ type Captioned = (String, usize, (f64, f64, f64, f64));
 /// Task, beams, tokens and pixel limit, as Ruby passes them.
 type Arguments = (RString, String, Option<usize>, Option<usize>, u64);
 
+/// A token, its log-probability, and the likeliest token in its place.
+type Score = (u32, f32, u32);
+
 pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     native.define_singleton_method("load", function!(load, 3))?;
     native.define_singleton_method("find", function!(find, 1))?;
@@ -35,6 +40,13 @@ pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.undef_default_alloc_func();
     class.define_method("caption_path", method!(Model::caption_path, -1))?;
     class.define_method("caption_bytes", method!(Model::caption_bytes, -1))?;
+    class.define_method("ids_path", method!(Model::ids_path, -1))?;
+    class.define_method("ids_bytes", method!(Model::ids_bytes, -1))?;
+    class.define_method("text", method!(Model::text, 1))?;
+    class.define_method("score_path", method!(Model::score_path, -1))?;
+    class.define_method("score_bytes", method!(Model::score_bytes, -1))?;
+    class.define_method("compare_path", method!(Model::compare_path, -1))?;
+    class.define_method("compare_bytes", method!(Model::compare_bytes, -1))?;
     class.define_method("bytes", method!(Model::bytes, 0))?;
     class.define_method("touch", method!(Model::touch, 0))
 }
@@ -74,7 +86,7 @@ fn tell_gc(ruby: &Ruby) {
 }
 
 /// `pack(dir, folder, name, revision, recipe)`: the packed form of a checkpoint's folder as `[path, why]`; `why` says what
-/// made it necessary to pack just now, or is nil.
+/// made it necessary to pack just now, or is nil. A recipe is a name or rules, see `captioner::weights::packed::Recipe`.
 fn pack(
     ruby: &Ruby,
     dir: RString,
@@ -83,7 +95,7 @@ fn pack(
     revision: Option<String>,
     recipe: String,
 ) -> Result<(RString, Option<String>), Error> {
-    let recipe = Recipe::named(&recipe).map_err(|error| to_ruby(ruby, &error))?;
+    let recipe: Recipe = recipe.parse().map_err(|error| to_ruby(ruby, &error))?;
     let (dir, folder) = (path(dir), path(folder));
     let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
     let ready = gvl::release(ruby, |stop| {
@@ -112,25 +124,90 @@ fn set_threads(threads: Option<usize>) {
 impl Model {
     /// `caption_path(path, task, num_beams, max_new_tokens, max_pixels)`: `[text, tokens, seconds]`, see [`Captioned`].
     fn caption_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Captioned, Error> {
-        model.caption(ruby, arguments, |image| Input::Path(path(image)))
+        model.caption(ruby, arguments, from_path)
     }
 
-    /// `caption_bytes(bytes, task, num_beams, max_new_tokens, max_pixels)`, likewise.
+    /// `caption_bytes(bytes, task, num_beams, max_new_tokens, max_pixels)`: see `caption_path`.
     fn caption_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Captioned, Error> {
-        // SAFETY: copied before Ruby runs again.
-        model.caption(ruby, arguments, |image| Input::Bytes(unsafe { image.as_slice() }.to_vec()))
+        model.caption(ruby, arguments, from_bytes)
     }
 
-    fn caption(&self, ruby: &Ruby, arguments: &[Value], input: impl Fn(RString) -> Input) -> Result<Captioned, Error> {
-        let (image, task, num_beams, max_new_tokens, max_pixels) = scan(arguments)?;
-        let task: Task = task.parse().map_err(|error| to_ruby(ruby, &error))?;
-        let options = Options { task, num_beams, max_new_tokens };
-        let mut caption = Caption::new(self.0.clone(), input(image), Limits { max_pixels }, options);
-        // Chosen with the GVL held: no fork can happen now, so the pool is this process's.
-        let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
-        let text = gvl::release(ruby, |stop| caption.advance(pool, stop))?;
+    fn caption(&self, ruby: &Ruby, arguments: &[Value], input: fn(RString) -> Input) -> Result<Captioned, Error> {
+        let mut caption = self.start(ruby, scan(arguments)?, input)?;
+        let text = heavy(ruby, |pool, stop| caption.advance(pool, stop))?;
         let seconds = caption.seconds();
         Ok((text, caption.tokens(), (seconds.image, seconds.vision, seconds.encoder, seconds.decoder)))
+    }
+
+    /// `ids_path(path, task, num_beams, max_new_tokens, max_pixels)`: the caption as token ids, which `text` turns into the
+    /// caption. The decoder's start token is left out, the ends are there.
+    fn ids_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Vec<u32>, Error> {
+        model.ids(ruby, arguments, from_path)
+    }
+
+    /// `ids_bytes(bytes, task, num_beams, max_new_tokens, max_pixels)`: see `ids_path`.
+    fn ids_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Vec<u32>, Error> {
+        model.ids(ruby, arguments, from_bytes)
+    }
+
+    fn ids(&self, ruby: &Ruby, arguments: &[Value], input: fn(RString) -> Input) -> Result<Vec<u32>, Error> {
+        let mut caption = self.start(ruby, scan(arguments)?, input)?;
+        heavy(ruby, |pool, stop| caption.advance_ids(pool, stop))
+    }
+
+    /// `text(ids)`: the caption of token ids.
+    fn text(&self, ids: Vec<u32>) -> String {
+        self.0.model().processor().text(&ids)
+    }
+
+    /// `score_path(path, task, ids, max_pixels)`: teacher forcing. `[[id, log_probability, best], ...]` says of each token of
+    /// the caption `ids` (of whatever model with the same vocabulary) how likely this model finds it after the tokens before
+    /// it, and which it finds the likeliest. Tokens that the generation settings force (a first `<s>`) are left out.
+    fn score_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Vec<Score>, Error> {
+        model.score(ruby, arguments, from_path)
+    }
+
+    /// `score_bytes(bytes, task, ids, max_pixels)`: see `score_path`.
+    fn score_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Vec<Score>, Error> {
+        model.score(ruby, arguments, from_bytes)
+    }
+
+    fn score(&self, ruby: &Ruby, arguments: &[Value], input: fn(RString) -> Input) -> Result<Vec<Score>, Error> {
+        let (image, task, ids, max_pixels) = scan(arguments)?;
+        let mut scores = Scores::new(self.start(ruby, (image, task, None, None, max_pixels), input)?, ids);
+        Ok(flat(heavy(ruby, |pool, stop| scores.advance(pool, stop))?))
+    }
+
+    /// `compare_path(path, task, num_beams, max_new_tokens, max_pixels, ids)`: `[ids_path(...), score_path(...)]`, for little
+    /// more than the price of the first, as the image is encoded once.
+    fn compare_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<(Vec<u32>, Vec<Score>), Error> {
+        model.compare(ruby, arguments, from_path)
+    }
+
+    /// `compare_bytes(bytes, task, num_beams, max_new_tokens, max_pixels, ids)`: see `compare_path`.
+    fn compare_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<(Vec<u32>, Vec<Score>), Error> {
+        model.compare(ruby, arguments, from_bytes)
+    }
+
+    fn compare(
+        &self,
+        ruby: &Ruby,
+        arguments: &[Value],
+        input: fn(RString) -> Input,
+    ) -> Result<(Vec<u32>, Vec<Score>), Error> {
+        let (image, task, num_beams, max_new_tokens, max_pixels, ids) = scan(arguments)?;
+        let own = self.start(ruby, (image, task, num_beams, max_new_tokens, max_pixels), input)?;
+        let mut scores = Scores::new(own, ids);
+        let (ids, scores) = heavy(ruby, |pool, stop| scores.advance_both(pool, stop))?;
+        Ok((ids, flat(scores)))
+    }
+
+    /// A caption that nothing was done for yet.
+    fn start(&self, ruby: &Ruby, arguments: Arguments, input: fn(RString) -> Input) -> Result<Caption, Error> {
+        let (image, task, num_beams, max_new_tokens, max_pixels) = arguments;
+        let task: Task = task.parse().map_err(|error| to_ruby(ruby, &error))?;
+        let options = Options { task, num_beams, max_new_tokens };
+        Ok(Caption::new(self.0.clone(), input(image), Limits { max_pixels }, options))
     }
 
     /// `bytes`: of the weights.
@@ -144,9 +221,27 @@ impl Model {
     }
 }
 
-fn scan(arguments: &[Value]) -> Result<Arguments, Error> {
-    let scanned = magnus::scan_args::scan_args::<Arguments, (), (), (), (), ()>(arguments)?;
-    Ok(scanned.required)
+/// Computes without the GVL. The pool is chosen with it held: no fork can happen then, so it is this process's.
+fn heavy<T>(ruby: &Ruby, mut work: impl FnMut(&ThreadPool, &AtomicBool) -> captioner::Result<T>) -> Result<T, Error> {
+    let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
+    gvl::release(ruby, |stop| work(pool, stop))
+}
+
+fn flat(scores: Vec<TokenScore>) -> Vec<Score> {
+    scores.into_iter().map(|score| (score.token, score.log_probability, score.best)).collect()
+}
+
+fn scan<T: ScanArgsRequired>(arguments: &[Value]) -> Result<T, Error> {
+    Ok(scan_args::<T, (), (), (), (), ()>(arguments)?.required)
+}
+
+fn from_path(image: RString) -> Input {
+    Input::Path(path(image))
+}
+
+fn from_bytes(bytes: RString) -> Input {
+    // SAFETY: copied before Ruby runs again.
+    Input::Bytes(unsafe { bytes.as_slice() }.to_vec())
 }
 
 /// A path with Ruby's bytes, which need not be UTF-8.

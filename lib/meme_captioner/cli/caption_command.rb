@@ -16,7 +16,7 @@ module MemeCaptioner
         options = parse(argv)
         raise OptionParser::MissingArgument, "IMAGE" if argv.empty?
 
-        captioner = select(options.delete(:model))
+        captioner = MemeCaptioner.select(ModelArgument.info(options.delete(:model)).name)
         @json = options.delete(:json)
         @several = argv.size > 1
         DownloadCommand.download(captioner, @err) unless captioner.downloaded?
@@ -34,14 +34,6 @@ module MemeCaptioner
           parser.on("--json", "one JSON object per image") { options[:json] = true }
         end.parse!(argv)
         options
-      end
-
-      # A folder is captioned with under its own name.
-      def select(model)
-        return MemeCaptioner.select(model) unless model.include?(File::SEPARATOR) && File.directory?(model)
-
-        name = "folder-#{File.basename(File.expand_path(model)).gsub(/[^A-Za-z0-9._-]/, "-")}"
-        MemeCaptioner.select(MemeCaptioner.register(name, path: model).name)
       end
 
       # A file's name need not be UTF-8; JSON must be.

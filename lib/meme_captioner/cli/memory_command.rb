@@ -18,7 +18,7 @@ module MemeCaptioner
         raise OptionParser::NeedlessArgument, argv.drop(1).join(" ") if argv.size > 1
 
         json, quantization = options.values_at(:json, :quantization)
-        info = find(argv.first.dup.force_encoding(Encoding::UTF_8), quantization)
+        info = find(argv.first, quantization)
         report = Memory.new(info, **options.except(:json, :quantization)).report
         json ? @out.puts(JSON.generate(report)) : table(report)
         0
@@ -36,15 +36,9 @@ module MemeCaptioner
         end
       end
 
-      # A folder or a packed file is measured under its own name. What is on the hub is fetched, but packed later: that is
-      # measured, too.
+      # What is on the hub is fetched, but packed later: that is measured, too.
       def find(name, quantization)
-        if name.include?(File::SEPARATOR) && File.exist?(name)
-          called = "folder-#{File.basename(File.expand_path(name)).gsub(/[^A-Za-z0-9._-]/, "-")}"
-          return MemeCaptioner.register(called, path: name, quantization: quantization)
-        end
-
-        info = MemeCaptioner.select(name).info
+        info = ModelArgument.info(name, quantization: quantization)
         fetch(info) if info.supported? && !info.local? && info.family != :test && !Engine.cached(info)
         info
       end

@@ -77,6 +77,11 @@ impl Processors {
         }
     }
 
+    /// Is the token after `tokens` no choice?
+    pub fn force(&self, tokens: &[u32]) -> bool {
+        self.forced(tokens.len()).is_some()
+    }
+
     fn forced(&self, length: usize) -> Option<u32> {
         let eos = self.settings.forced_eos_token_id.filter(|_| length + 1 == self.max_length);
         eos.or(self.settings.forced_bos_token_id.filter(|_| length == 1))
@@ -84,7 +89,7 @@ impl Processors {
 }
 
 /// `log_softmax` in place.
-pub(super) fn log_softmax(logits: &mut [f32]) {
+pub(crate) fn log_softmax(logits: &mut [f32]) {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|v| f64::from(crate::kernels::exp(v - max))).sum();
     let shift = max + sum.ln() as f32;

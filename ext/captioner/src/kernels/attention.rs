@@ -1,10 +1,10 @@
 //! Attention in the three shapes that Florence-2 has: over tokens (windows, encoder), over channels, and of one new
 //! token over a cache.
 
-use gemm::Parallelism;
 use multiversion::multiversion;
 
-use super::{dot, softmax};
+use super::product::{product, transpose, Left, Out, Right, Start};
+use super::{dot, softmax, Scratch};
 
 /// Where the queries, keys and values of each head lie: rows of `stride` floats, heads side by side.
 #[derive(Debug, Clone, Copy)]
@@ -17,43 +17,34 @@ pub struct Heads {
     pub stride: usize,
 }
 
+/// Queries whose scores exist at a time: whole tiles of the product, and few enough that their scores stay in the
+/// first-level cache for the softmax and the product with the values.
+const QUERIES: usize = 24;
+
 /// Full attention among `tokens` rows: `out = softmax(q·kᵀ * scale)·v`, head by head. `q`, `k` and `v` start at the first
-/// head's first channel; `out` is `[tokens, count * dim]`. `scores` is scratch. Runs on the calling thread.
-#[allow(clippy::too_many_arguments)]
-pub fn attend(
-    q: &[f32],
-    k: &[f32],
-    v: &[f32],
-    tokens: usize,
-    heads: Heads,
-    scale: f32,
-    scores: &mut Vec<f32>,
-    out: &mut [f32],
-) {
-    let width = heads.count * heads.dim;
-    let needed = (tokens - 1) * heads.stride + width;
-    assert!(q.len() >= needed && k.len() >= needed && v.len() >= needed && out.len() >= tokens * width);
-    scores.resize(tokens * tokens, 0.0);
-    let stride = heads.stride as isize;
-    for head in 0..heads.count {
-        let at = head * heads.dim;
-        // SAFETY: every row of q, k and v that is read ends before `needed`, checked above.
-        unsafe {
+/// head's first channel; `out` is `[tokens, count * dim]`. Runs on the calling thread.
+pub fn attend(q: &[f32], k: &[f32], v: &[f32], tokens: usize, heads: Heads, scale: f32, out: &mut [f32]) {
+    let (Heads { count, dim, stride }, width) = (heads, heads.count * heads.dim);
+    let mut keys = Scratch::take(tokens * dim);
+    let mut scores = Scratch::take(QUERIES * tokens);
+    for at in (0..count).map(|head| head * dim) {
+        transpose(&k[at..], stride, (tokens, dim), &mut keys, tokens);
+        for first in (0..tokens).step_by(QUERIES) {
+            let rows = QUERIES.min(tokens - first);
             product(
-                (tokens, tokens, heads.dim),
-                (scores.as_mut_ptr(), tokens as isize, false),
-                (q.as_ptr().add(at), 1, stride),
-                (k.as_ptr().add(at), stride, 1),
+                (rows, tokens, dim),
+                Left { values: &q[first * stride + at..], row: stride, step: 1 },
+                Right { values: &keys, row: tokens },
+                Start::default(),
+                Out { values: &mut scores, row: tokens },
             );
-        }
-        scores.chunks_exact_mut(tokens).for_each(|row| softmax(row, scale));
-        // SAFETY: as above; out holds tokens rows of `width`.
-        unsafe {
+            scores.chunks_exact_mut(tokens).take(rows).for_each(|row| softmax(row, scale));
             product(
-                (tokens, heads.dim, tokens),
-                (out.as_mut_ptr().add(at), width as isize, false),
-                (scores.as_ptr(), 1, tokens as isize),
-                (v.as_ptr().add(at), 1, stride),
+                (rows, dim, tokens),
+                Left { values: &scores, row: tokens, step: 1 },
+                Right { values: &v[at..], row: stride },
+                Start::default(),
+                Out { values: &mut out[first * width + at..], row: width },
             );
         }
     }
@@ -65,17 +56,15 @@ pub fn add_channel_scores(qkv: &[f32], groups: usize, dim: usize, scores: &mut [
     let width = groups * dim;
     let tokens = qkv.len() / (3 * width);
     assert!(qkv.len() == tokens * 3 * width && scores.len() == groups * dim * dim);
-    let stride = 3 * width as isize;
     for (group, scores) in scores.chunks_exact_mut(dim * dim).enumerate() {
-        // SAFETY: columns group*dim.. of q and width + group*dim.. of k in `tokens` rows of 3*width floats.
-        unsafe {
-            product(
-                (dim, dim, tokens),
-                (scores.as_mut_ptr(), dim as isize, true),
-                (qkv.as_ptr().add(group * dim), stride, 1),
-                (qkv.as_ptr().add(width + group * dim), 1, stride),
-            );
-        }
+        let (q, k) = (&qkv[group * dim..], &qkv[width + group * dim..]);
+        product(
+            (dim, dim, tokens),
+            Left { values: q, row: 1, step: 3 * width },
+            Right { values: k, row: 3 * width },
+            Start { out: true, ..Start::default() },
+            Out { values: scores, row: dim },
+        );
     }
 }
 
@@ -84,16 +73,16 @@ pub fn add_channel_scores(qkv: &[f32], groups: usize, dim: usize, scores: &mut [
 pub fn mix_channels(weights: &[f32], v: &[f32], groups: usize, dim: usize, out: &mut [f32]) {
     let width = groups * dim;
     assert!(v.len() == out.len() && weights.len() == groups * dim * dim);
+    let mut turned = Scratch::take(dim * dim);
     for (group, weights) in weights.chunks_exact(dim * dim).enumerate() {
-        // SAFETY: columns group*dim..(group+1)*dim of rows of `width` floats.
-        unsafe {
-            product(
-                (v.len() / width, dim, dim),
-                (out.as_mut_ptr().add(group * dim), width as isize, false),
-                (v.as_ptr().add(group * dim), 1, width as isize),
-                (weights.as_ptr(), dim as isize, 1),
-            );
-        }
+        transpose(weights, dim, (dim, dim), &mut turned, dim);
+        product(
+            (v.len() / width, dim, dim),
+            Left { values: &v[group * dim..], row: width, step: 1 },
+            Right { values: &turned, row: dim },
+            Start::default(),
+            Out { values: &mut out[group * dim..], row: width },
+        );
     }
 }
 
@@ -123,36 +112,6 @@ fn add_scaled(out: &mut [f32], factor: f32, values: &[f32]) {
     }
 }
 
-/// `out[m, n] (+)= a[m, k] · b[k, n]` on this thread; operands are (pointer, column step, row step), `out` is row-major.
-unsafe fn product(
-    (m, n, k): (usize, usize, usize),
-    (out, out_row, add): (*mut f32, isize, bool),
-    (a, a_col, a_row): (*const f32, isize, isize),
-    (b, b_col, b_row): (*const f32, isize, isize),
-) {
-    gemm::gemm(
-        m,
-        n,
-        k,
-        out,
-        1,
-        out_row,
-        add,
-        a,
-        a_col,
-        a_row,
-        b,
-        b_col,
-        b_row,
-        1.0,
-        1.0,
-        false,
-        false,
-        false,
-        Parallelism::None,
-    );
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,7 +126,7 @@ mod tests {
         let (tokens, width) = (11, 24);
         let qkv = values(tokens * 72, 7);
         let mut out = vec![0.0; tokens * width];
-        attend(&qkv, &qkv[24..], &qkv[48..], tokens, heads, 0.3, &mut Vec::new(), &mut out);
+        attend(&qkv, &qkv[24..], &qkv[48..], tokens, heads, 0.3, &mut out);
         let keys: Vec<&[f32]> = qkv.chunks_exact(72).map(|r| &r[24..48]).collect();
         let values: Vec<&[f32]> = qkv.chunks_exact(72).map(|r| &r[48..]).collect();
         for t in 0..tokens {

@@ -1,19 +1,22 @@
 //! `out = x · Wᵀ + bias` for a weight in any storage.
 //!
-//! Many rows (vision, encoder): each task takes a run of rows, unpacks the weight panel by panel into its scratch and
-//! multiplies with the `gemm` crate. Few rows (a decoder step, one row per beam): each task takes a run of output
+//! Many rows (vision, encoder): each task takes a run of rows, unpacks the weight panel by panel into its scratch, turned
+//! so that output features lie side by side, and multiplies. Few rows (a decoder step, one row per beam): each task takes a run of output
 //! features, reads each weight row once and takes its dot product with every row of `x`.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
-use gemm::Parallelism;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::product::{product, transpose, Left, Out, Right, Start};
 use super::{elementwise, Matrix, TILE_ROWS};
 
 /// Output features that are unpacked at a time.
 const PANEL: usize = 64;
+/// Rows of a panel that are unpacked before they are turned into columns.
+const UNPACKED: usize = 16;
 /// Up to this many rows of `x` the weights are read once for all of them.
 const FEW_ROWS: usize = 8;
 
@@ -57,43 +60,30 @@ pub fn matmul_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilog
         return few_rows(x, w, bias, epilogue, out);
     }
     SCRATCH.with_borrow_mut(|scratch| {
-        grow(scratch, PANEL * k);
+        grow(scratch, (PANEL + UNPACKED) * k);
+        let (panel, rows) = scratch.split_at_mut(PANEL * k);
         for first in (0..n).step_by(PANEL) {
             let width = PANEL.min(n - first);
-            let panel = &mut scratch[..width * k];
-            w.dequantize_rows(first..first + width, panel);
-            // SAFETY: `out` holds m rows of n floats and columns first..first+width of each are written (and read, for
-            // `Add`); panel and x are read within m*k and width*k.
-            unsafe {
-                gemm::gemm(
-                    m,
-                    width,
-                    k,
-                    out.as_mut_ptr().add(first),
-                    1,
-                    n as isize,
-                    epilogue == Epilogue::Add,
-                    x.as_ptr(),
-                    1,
-                    k as isize,
-                    panel.as_ptr(),
-                    k as isize,
-                    1,
-                    1.0,
-                    1.0,
-                    false,
-                    false,
-                    false,
-                    Parallelism::None,
-                );
-            }
+            unpack_transposed(w, first..first + width, rows, panel);
+            product(
+                (m, width, k),
+                Left { values: x, row: k, step: 1 },
+                Right { values: panel, row: width },
+                Start { bias: bias.map(|bias| &bias[first..]), out: epilogue == Epilogue::Add },
+                Out { values: &mut out[first..], row: n },
+            );
+            out.chunks_exact_mut(n).for_each(|row| activate(&mut row[first..first + width], epilogue));
         }
     });
-    for row in out.chunks_exact_mut(n) {
-        if let Some(bias) = bias {
-            elementwise::add(row, bias);
-        }
-        activate(row, epilogue);
+}
+
+/// Writes `features` of the weight as columns to `panel`, `[cols, features]`; `rows` is room for [`UNPACKED`] of them.
+fn unpack_transposed(w: &Matrix, features: Range<usize>, rows: &mut [f32], panel: &mut [f32]) {
+    let (k, width) = (w.cols(), features.len());
+    for done in (0..width).step_by(UNPACKED) {
+        let count = UNPACKED.min(width - done);
+        w.dequantize_rows(features.start + done..features.start + done + count, &mut rows[..count * k]);
+        transpose(rows, k, (count, k), &mut panel[done..], width);
     }
 }
 

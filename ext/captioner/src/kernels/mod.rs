@@ -7,6 +7,8 @@ mod elementwise;
 mod matmul;
 mod matrix;
 mod norm;
+mod product;
+mod scratch;
 
 pub use attention::{add_channel_scores, attend, attend_cached, mix_channels, Heads};
 pub use convolution::{depthwise_3x3_residual, Patches};
@@ -14,6 +16,7 @@ pub use elementwise::{add, erf, exp, gelu, softmax};
 pub use matmul::{dot, matmul, matmul_rows, Epilogue};
 pub use matrix::{BlockScales, Buffer, Matrix, Storage};
 pub use norm::layer_norm;
+pub use scratch::Scratch;
 
 /// Rows of activations that one task works on at a time: few enough that a tile's intermediates stay in the cache,
 /// enough to pay for unpacking a weight panel. A constant, so that sums over tiles do not depend on the thread count.

@@ -50,7 +50,7 @@ impl WindowAttention {
         let (channels, side) = (self.proj.outputs(), self.window);
         let tokens = side * side;
         let run = side.min(width - left) * channels;
-        let Scratch { normed, qkv, mixed, scores } = scratch;
+        let Scratch { normed, qkv, mixed } = scratch;
         normed.clear();
         normed.resize(tokens * channels, 0.0);
         for (row, x) in x.chunks_exact(width * channels).enumerate() {
@@ -62,7 +62,7 @@ impl WindowAttention {
         mixed.resize(tokens * channels, 0.0);
         let heads = Heads { count: self.heads, dim: channels / self.heads, stride: 3 * channels };
         let scale = (heads.dim as f32).powf(-0.5);
-        attend(qkv, &qkv[channels..], &qkv[2 * channels..], tokens, heads, scale, scores, mixed);
+        attend(qkv, &qkv[channels..], &qkv[2 * channels..], tokens, heads, scale, mixed);
         self.proj.forward_rows(mixed, Epilogue::Store, normed);
         for (row, (out, x)) in out.chunks_exact_mut(width * channels).zip(x.chunks_exact(width * channels)).enumerate()
         {
@@ -78,7 +78,6 @@ struct Scratch {
     normed: Vec<f32>,
     qkv: Vec<f32>,
     mixed: Vec<f32>,
-    scores: Vec<f32>,
 }
 
 /// Attention among the channels of each group, with its norm before and its residual after.
@@ -177,7 +176,7 @@ impl SelfAttention {
                             let at = head * heads.dim;
                             let one = Heads { count: 1, ..heads };
                             let mut out = vec![0.0; tokens * heads.dim];
-                            attend(&q[at..], &k[at..], &v[at..], tokens, one, scale, &mut Vec::new(), &mut out);
+                            attend(&q[at..], &k[at..], &v[at..], tokens, one, scale, &mut out);
                             out
                         })
                         .collect()

@@ -27,6 +27,7 @@ mod codebook;
 mod decode;
 pub mod dynamic;
 mod encode;
+mod fit;
 mod int8;
 mod scheme;
 mod source;
@@ -34,7 +35,8 @@ mod sum;
 mod tensor;
 
 pub use codebook::Codebook;
-pub use encode::quantize;
+pub use encode::{quantize, quantize_with};
+pub use fit::Fit;
 pub use int8::{quantize_rows, Int8Rows, Int8RowsRef, RowScale};
 pub use scheme::{Scheme, NESTED_BLOCKSIZE};
 pub use source::{FloatType, Floats, Source};

@@ -106,6 +106,22 @@ impl Scales {
     }
 }
 
+impl ScalesRef<'_> {
+    /// The scale of a block.
+    ///
+    /// # Panics
+    /// If there is no such block.
+    #[inline]
+    pub fn scale(&self, block: usize) -> f32 {
+        match self {
+            ScalesRef::Plain(scales) => scales.get(block),
+            ScalesRef::Double { q, absmax2, offset, map } => {
+                map.get(usize::from(q[block])) * absmax2.get(block / NESTED_BLOCKSIZE) + offset
+            }
+        }
+    }
+}
+
 impl<'a> QuantizedRef<'a> {
     /// # Errors
     /// `CorruptModel` if a part's length does not follow from `len` and the scheme, or if the scales are not of the
@@ -153,12 +169,7 @@ impl<'a> QuantizedRef<'a> {
     /// If there is no such block.
     #[inline]
     pub fn scale(&self, block: usize) -> f32 {
-        match &self.scales {
-            ScalesRef::Plain(scales) => scales.get(block),
-            ScalesRef::Double { q, absmax2, offset, map } => {
-                map.get(usize::from(q[block])) * absmax2.get(block / NESTED_BLOCKSIZE) + offset
-            }
-        }
+        self.scales.scale(block)
     }
 
     /// Writes the values of elements `range` of the row-major tensor to `out`, on the calling thread.

@@ -12,6 +12,7 @@ mod davit;
 mod packing;
 mod processor;
 mod projector;
+mod scoring;
 mod vocabulary;
 
 use std::path::Path;
@@ -26,6 +27,7 @@ use projector::Projector;
 pub use davit::Reached;
 pub use packing::{own_recipe, pack};
 pub use processor::{Processor, Task};
+pub use scoring::{Scoring, TokenScore};
 
 use crate::generate::{Search, Settings, Step};
 use crate::image::RgbImage;

@@ -11,7 +11,7 @@ use super::vocabulary::Vocabulary;
 use super::Florence2;
 use crate::generate::Settings;
 use crate::kernels::{Buffer, Matrix};
-use crate::weights::packed::{Contents, Packed, Recipe, Role, Writer, IDENTITY, RECIPE};
+use crate::weights::packed::{Contents, Form, Packed, Recipe, Writer, IDENTITY, RECIPE, RULES};
 use crate::weights::{Checkpoint, Layout, Source};
 use crate::{Error, Result};
 
@@ -43,7 +43,8 @@ pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn 
     let json = |value: serde_json::Result<String>| value.map_err(|error| Error::Internal(error.to_string()));
     let mut contents = Contents::default();
     contents.describe(IDENTITY, identity);
-    contents.describe(RECIPE, &recipe.name);
+    contents.describe(RECIPE, recipe.name());
+    contents.describe(RULES, recipe.rules());
     contents.describe("config", config.to_string());
     contents.describe("generation", json(serde_json::to_string(&model.settings))?);
     contents.describe("image", json(serde_json::to_string(image))?);
@@ -53,7 +54,7 @@ pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn 
     contents.declare("vocabulary.ends", Dtype::U32, &[ends.len()]);
     for request in &requests {
         let (matrix, shape) = request.read(&checkpoint)?;
-        contents.declare_tensor(&request.name, &shape, recipe.form(request.role), matrix.storage());
+        contents.declare_tensor(&request.name, &shape, request.form(recipe), matrix.storage());
     }
 
     let mut writer = Writer::create(out, contents)?;
@@ -64,7 +65,7 @@ pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn 
             return Err(Error::Interrupted);
         }
         let (matrix, _) = request.read(&checkpoint)?;
-        writer.write_tensor(&request.name, recipe.form(request.role), &matrix)?;
+        writer.write_tensor(&request.name, request.form(recipe), &matrix)?;
         matrix.release_pages();
     }
     writer.finish()
@@ -92,10 +93,19 @@ struct Recorder<'a> {
 struct Request {
     name: String,
     shape: Vec<usize>,
-    role: Role,
+    /// Or a vector or a depthwise kernel, which no recipe is about.
+    is_matrix: bool,
 }
 
 impl Request {
+    fn form(&self, recipe: &Recipe) -> Form {
+        if self.is_matrix {
+            recipe.form(&self.name, &self.shape)
+        } else {
+            Form::Kept
+        }
+    }
+
     /// The tensor as it will be stored, and its shape: `[out, in]` whatever the checkpoint has.
     fn read(&self, checkpoint: &Checkpoint) -> Result<(Matrix, Vec<usize>)> {
         let matrix = checkpoint.matrix(&self.name, &self.shape)?;
@@ -107,10 +117,10 @@ impl Request {
 }
 
 impl Recorder<'_> {
-    fn record(&self, name: &str, shape: &[usize], role: Role) {
+    fn record(&self, name: &str, shape: &[usize], is_matrix: bool) {
         let mut requests = self.requests.borrow_mut();
         if !requests.iter().any(|request| request.name == name) {
-            requests.push(Request { name: name.into(), shape: shape.into(), role });
+            requests.push(Request { name: name.into(), shape: shape.into(), is_matrix });
         }
     }
 }
@@ -121,7 +131,7 @@ impl Source for Recorder<'_> {
     }
 
     fn matrix(&self, name: &str, shape: &[usize]) -> Result<Matrix> {
-        self.record(name, shape, Role::of(name, shape));
+        self.record(name, shape, true);
         self.checkpoint.matrix(name, shape)
     }
 
@@ -129,7 +139,7 @@ impl Source for Recorder<'_> {
         let values = self.checkpoint.tensor(name, shape)?;
         // The bias of the logits is all zeros in the checkpoints that have one, and as large as the vocabulary.
         if values.iter().any(|v| *v != 0.0) || !name.ends_with("final_logits_bias") {
-            self.record(name, shape, Role::Small);
+            self.record(name, shape, false);
         }
         Ok(values)
     }

@@ -37,7 +37,7 @@ use crate::kernels::{BlockScales, Buffer, Matrix, Storage};
 use crate::quant::{dynamic, FloatType, Scheme};
 use crate::{Error, Result};
 
-pub use recipe::{Form, Recipe, Role};
+pub use recipe::{Form, Place, Recipe};
 pub use write::{remove_leftovers, Contents, Writer};
 
 use header::Header;
@@ -49,6 +49,8 @@ pub const VERSION: &str = "1";
 pub const IDENTITY: &str = "identity";
 /// The metadata's entry with the recipe's name.
 pub const RECIPE: &str = "recipe";
+/// The metadata's entry with the recipe's rules: what a name stands for may change.
+pub const RULES: &str = "rules";
 
 /// An open packed file.
 pub struct Packed {

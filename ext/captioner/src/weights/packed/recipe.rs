@@ -1,6 +1,28 @@
-//! Recipes: which tensor is stored in which form.
+//! Recipes: which matrix is stored in which form.
+//!
+//! A recipe is a list of rules `PLACE=FORM`; of those that hold for a matrix the last one counts, and without any it stays as
+//! the checkpoint has it. Norms, biases and depthwise kernels always do.
+//!
+//! ```text
+//! recipe  rule,rule,...
+//! rule    PLACE=FORM
+//! PLACE   all           every matrix
+//!         vision        the vision tower and the projector
+//!         encoder       the text encoder
+//!         decoder       the text decoder, without the output layer
+//!         embedding     the token table, which is the output layer too
+//!         convolution   patch convolutions
+//!         a.b.c         what begins so in Microsoft's layout: vision_tower.blocks.0
+//! FORM    keep          as the checkpoint has it
+//!         int8          int8 rows
+//!         nf4-64-double            4-bit blocks: code, values a block, plain or double-quantized scales
+//!         nf4-64-double-fitted     the same with scales that make the squared error smallest
+//! ```
 
-use crate::quant::{Codebook, Scheme};
+use std::fmt;
+use std::str::FromStr;
+
+use crate::quant::{Codebook, Fit, Scheme};
 use crate::weights::TOKEN_EMBEDDINGS;
 use crate::{Error, Result};
 
@@ -9,60 +31,86 @@ use crate::{Error, Result};
 pub enum Form {
     /// As the checkpoint has it.
     Kept,
-    /// 4-bit blocks.
-    Blocks(Scheme),
+    /// 4-bit blocks, and how their scales are found.
+    Blocks(Scheme, Fit),
     /// int8 with an f16 scale for each row.
     Int8,
 }
 
-/// What a tensor is for, as far as recipes care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+/// The matrices that a rule is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Every matrix.
+    All,
+    /// The vision tower and the projector.
+    Vision,
+    /// The text encoder's linears and positions.
+    Encoder,
+    /// The text decoder's linears and positions.
+    Decoder,
     /// The token table, which is the output layer too.
     Embedding,
-    /// A patch convolution.
+    /// Patch convolutions.
     Convolution,
-    /// Any other matrix: linears, position tables, the projection.
-    Linear,
-    /// Norms, biases, depthwise kernels.
-    Small,
+    /// What begins with these parts of a name.
+    Below(String),
 }
 
-impl Role {
-    /// The role of the matrix `name` (in Microsoft's layout) of `shape`.
-    pub fn of(name: &str, shape: &[usize]) -> Self {
-        match shape {
-            _ if TOKEN_EMBEDDINGS.contains(&name) => Role::Embedding,
-            [_, _, _, _] => Role::Convolution,
-            _ => Role::Linear,
+/// A choice of forms, with the name that a file carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    name: String,
+    rules: Vec<(Place, Form)>,
+}
+
+const PLACES: [(&str, Place); 6] = [
+    ("all", Place::All),
+    ("vision", Place::Vision),
+    ("encoder", Place::Encoder),
+    ("decoder", Place::Decoder),
+    ("embedding", Place::Embedding),
+    ("convolution", Place::Convolution),
+];
+
+impl Place {
+    /// Does the matrix `name` (in Microsoft's layout) of `shape` belong here?
+    fn holds(&self, name: &str, shape: &[usize]) -> bool {
+        match self {
+            Place::All => true,
+            Place::Vision => !name.starts_with("language_model."),
+            Place::Embedding => TOKEN_EMBEDDINGS.contains(&name),
+            Place::Convolution => shape.len() == 4,
+            Place::Encoder => !TOKEN_EMBEDDINGS.contains(&name) && below(name, "language_model.model.encoder"),
+            Place::Decoder => !TOKEN_EMBEDDINGS.contains(&name) && below(name, "language_model.model.decoder"),
+            Place::Below(path) => below(name, path),
         }
     }
 }
 
-/// A named choice of forms.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipe {
-    pub name: String,
-    pub embedding: Form,
-    pub convolution: Form,
-    pub linear: Form,
+/// Is `name` the tensor `path`, or one below it?
+fn below(name: &str, path: &str) -> bool {
+    name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 impl Recipe {
     /// Every matrix in NF4, blocksize 64, double quantization.
     pub fn compact() -> Self {
-        let nf4 = Form::Blocks(Scheme::NF4);
-        Self { name: "compact".into(), embedding: nf4, convolution: nf4, linear: nf4 }
+        Self::of("compact", vec![(Place::All, Form::Blocks(Scheme::NF4, Fit::Largest))])
     }
 
     /// The token table in int8 and patch convolutions as they are; the rest as in `compact`.
     pub fn balanced() -> Self {
-        Self { name: "balanced".into(), embedding: Form::Int8, convolution: Form::Kept, ..Self::compact() }
+        let own = [(Place::Embedding, Form::Int8), (Place::Convolution, Form::Kept)];
+        Self::of("balanced", [Self::compact().rules, own.to_vec()].concat())
     }
 
     /// What bitsandbytes quantized stays as it is, and so does the rest. Not to be chosen: a checkpoint has it or not.
     pub fn linears() -> Self {
-        Self { name: "linears".into(), embedding: Form::Kept, convolution: Form::Kept, linear: Form::Kept }
+        Self::of("linears", Vec::new())
+    }
+
+    fn of(name: &str, rules: Vec<(Place, Form)>) -> Self {
+        Self { name: name.into(), rules }
     }
 
     /// The recipe of a name.
@@ -76,13 +124,98 @@ impl Recipe {
             .ok_or_else(|| Error::InvalidArgument(format!("unknown recipe {name:?}; compact or balanced")))
     }
 
-    /// The form of a tensor.
-    pub fn form(&self, role: Role) -> Form {
-        match role {
-            Role::Embedding => self.embedding,
-            Role::Convolution => self.convolution,
-            Role::Linear => self.linear,
-            Role::Small => Form::Kept,
+    /// Its name; a recipe of its own rules is named by them.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its rules as text.
+    pub fn rules(&self) -> String {
+        let rules: Vec<String> = self.rules.iter().map(|(place, form)| format!("{place}={form}")).collect();
+        rules.join(",")
+    }
+
+    /// The form of the matrix `name` (in Microsoft's layout) of `shape`.
+    pub fn form(&self, name: &str, shape: &[usize]) -> Form {
+        let rule = self.rules.iter().rev().find(|(place, _)| place.holds(name, shape));
+        rule.map_or(Form::Kept, |(_, form)| *form)
+    }
+}
+
+/// A name, or rules.
+impl FromStr for Recipe {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if !text.contains('=') {
+            return Self::named(text);
+        }
+        let wrong = || Error::InvalidArgument(format!("{text:?} is no recipe: PLACE=FORM,PLACE=FORM,..."));
+        let rules = text.split(',').map(|rule| {
+            let (place, form) = rule.split_once('=').ok_or_else(wrong)?;
+            Ok((place.parse()?, form.parse()?))
+        });
+        let mut recipe = Self::of("", rules.collect::<Result<_>>()?);
+        recipe.name = recipe.rules();
+        Ok(recipe)
+    }
+}
+
+impl FromStr for Place {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if let Some((_, place)) = PLACES.iter().find(|(name, _)| *name == text) {
+            return Ok(place.clone());
+        }
+        let is_path = text.contains('.') && text.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c));
+        let unknown = || {
+            let known = PLACES.map(|(name, _)| name).join(", ");
+            Error::InvalidArgument(format!("{text:?} is no place of a recipe: {known}, or the path of a tensor"))
+        };
+        is_path.then(|| Place::Below(text.into())).ok_or_else(unknown)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let known = PLACES.iter().find(|(_, place)| place == self).map(|(name, _)| *name);
+        match (self, known) {
+            (Place::Below(path), _) => f.write_str(path),
+            (_, name) => f.write_str(name.unwrap_or("all")),
+        }
+    }
+}
+
+impl FromStr for Form {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (scheme, fit) = match text {
+            "keep" => return Ok(Form::Kept),
+            "int8" => return Ok(Form::Int8),
+            other => match other.strip_suffix("-fitted") {
+                Some(scheme) => (scheme, Fit::LeastSquares),
+                None => (other, Fit::Largest),
+            },
+        };
+        let example = "keep, int8, or blocks such as nf4-64-double or int4-32-plain-fitted";
+        let scheme = parse_scheme(scheme)
+            .map_err(|error| Error::InvalidArgument(format!("{text:?} is no form of a recipe ({error}): {example}")))?;
+        if scheme.code() == Codebook::Fp4 {
+            return Err(Error::InvalidArgument("fp4 is read from checkpoints, not written; use nf4".into()));
+        }
+        Ok(Form::Blocks(scheme, fit))
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Form::Kept => f.write_str("keep"),
+            Form::Int8 => f.write_str("int8"),
+            Form::Blocks(scheme, Fit::Largest) => f.write_str(&format_scheme(*scheme)),
+            Form::Blocks(scheme, Fit::LeastSquares) => write!(f, "{}-fitted", format_scheme(*scheme)),
         }
     }
 }
@@ -98,12 +231,28 @@ pub(super) fn parse_scheme(text: &str) -> Result<Scheme> {
     let unknown = || Error::CorruptModel(format!("unknown scheme {text:?}"));
     let [code, blocksize, scales] = text.split('-').collect::<Vec<_>>().try_into().map_err(|_| unknown())?;
     let code = Codebook::from_name(code).ok_or_else(unknown)?;
-    Scheme::new(code, blocksize.parse().map_err(|_| unknown())?, scales == "double")
+    let double = match scales {
+        "double" => true,
+        "plain" => false,
+        _ => return Err(unknown()),
+    };
+    Scheme::new(code, blocksize.parse().map_err(|_| unknown())?, double)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TOKENS: (&str, &[usize]) = ("language_model.model.shared.weight", &[51289, 768]);
+    const CONVOLUTION: (&str, &[usize]) = ("vision_tower.convs.0.proj.weight", &[128, 3, 7, 7]);
+    const LINEAR: (&str, &[usize]) = ("vision_tower.blocks.1.0.channel_block.ffn.fn.net.fc1.weight", &[1024, 256]);
+    const PROJECTION: (&str, &[usize]) = ("image_projection", &[768, 1024]);
+    const ENCODER: (&str, &[usize]) = ("language_model.model.encoder.layers.0.fc1.weight", &[3072, 768]);
+    const DECODER: (&str, &[usize]) = ("language_model.model.decoder.layers.0.fc1.weight", &[3072, 768]);
+
+    fn form(recipe: &str, (name, shape): (&str, &[usize])) -> String {
+        recipe.parse::<Recipe>().unwrap().form(name, shape).to_string()
+    }
 
     #[test]
     fn schemes_survive_their_text() {
@@ -114,14 +263,68 @@ mod tests {
             }
         }
         assert!(parse_scheme("nf4-64").is_err());
+        assert!(parse_scheme("nf4-64-triple").is_err());
     }
 
     #[test]
-    fn a_patch_convolution_is_one_by_its_shape() {
-        assert_eq!(Role::of("vision_tower.convs.0.proj.weight", &[128, 3, 7, 7]), Role::Convolution);
-        assert_eq!(Role::of("image_projection", &[768, 1024]), Role::Linear);
-        assert_eq!(Role::of("language_model.lm_head.weight", &[51289, 768]), Role::Embedding);
-        assert_eq!(Recipe::balanced().form(Role::Convolution), Form::Kept);
-        assert!(matches!(Recipe::compact().form(Role::Embedding), Form::Blocks(_)));
+    fn rules_survive_their_text() {
+        for text in [
+            "all=nf4-64-double",
+            "all=nf4-64-double-fitted,embedding=int8,convolution=keep",
+            "vision=int4-32-plain",
+            "encoder=nf4-128-double,decoder=int8,vision_tower.blocks.0=int8,image_projection.=keep",
+        ] {
+            let recipe: Recipe = text.parse().unwrap();
+            assert_eq!((recipe.name(), recipe.rules().as_str()), (text, text));
+            assert_eq!(recipe.rules().parse::<Recipe>().unwrap(), recipe);
+        }
+        assert_eq!("balanced".parse::<Recipe>().unwrap(), Recipe::balanced());
+        assert_eq!(Recipe::balanced().rules(), "all=nf4-64-double,embedding=int8,convolution=keep");
+    }
+
+    #[test]
+    fn what_is_no_recipe_says_why() {
+        for (text, why) in [
+            ("small", "compact or balanced"),
+            ("all=nf4-64-double,", "PLACE=FORM"),
+            ("everything=int8", "no place"),
+            ("Vision=int8", "no place"),
+            ("all=int4", "no form"),
+            ("all=nf4-48-double", "power of two"),
+            ("all=fp4-64-double", "use nf4"),
+        ] {
+            let error = text.parse::<Recipe>().unwrap_err();
+            assert!(matches!(error, Error::InvalidArgument(_)), "{text}: {error:?}");
+            assert!(error.to_string().contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_last_rule_that_holds_counts() {
+        let recipe = "all=nf4-64-double,convolution=keep,embedding=int8,vision_tower.blocks.1=int8";
+        assert_eq!(form(recipe, TOKENS), "int8");
+        assert_eq!(form(recipe, CONVOLUTION), "keep");
+        assert_eq!(form(recipe, LINEAR), "int8");
+        assert_eq!(form(recipe, ENCODER), "nf4-64-double");
+        assert_eq!(form("vision_tower.blocks.1=int8,all=nf4-64-double", LINEAR), "nf4-64-double");
+        let longer = ("vision_tower.blocks.10.0.fc1.weight", &[8, 8][..]);
+        assert_eq!(form("vision_tower.blocks.1=int8", longer), "keep", "10 is not below 1");
+    }
+
+    #[test]
+    fn every_matrix_has_one_part() {
+        for (part, inside) in [
+            ("vision", vec![CONVOLUTION, LINEAR, PROJECTION]),
+            ("encoder", vec![ENCODER]),
+            ("decoder", vec![DECODER]),
+            ("embedding", vec![TOKENS, ("language_model.model.encoder.embed_tokens.weight", &[9, 9])]),
+        ] {
+            for matrix in [TOKENS, CONVOLUTION, LINEAR, PROJECTION, ENCODER, DECODER] {
+                let expected = if inside.contains(&matrix) { "int8" } else { "keep" };
+                assert_eq!(form(&format!("{part}=int8"), matrix), expected, "{part} {}", matrix.0);
+            }
+            assert!(inside.iter().all(|matrix| form(&format!("{part}=int8"), *matrix) == "int8"), "{part}");
+        }
+        assert_eq!(form("convolution=int8", PROJECTION), "keep");
     }
 }

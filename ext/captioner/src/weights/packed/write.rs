@@ -11,7 +11,7 @@ use super::header::{Entry, Header};
 use super::recipe::format_scheme;
 use super::{hex, Form};
 use crate::kernels::{BlockScales, Matrix, Storage};
-use crate::quant::{dynamic, quantize, quantize_rows, FloatType, RowScale, Scales, Scheme, Source};
+use crate::quant::{dynamic, quantize_rows, quantize_with, FloatType, RowScale, Scales, Scheme, Source};
 use crate::{Error, Result};
 
 /// What a file will hold. Everything but the values is fixed before the first is written.
@@ -51,7 +51,7 @@ impl Contents {
     pub fn declare_tensor(&mut self, name: &str, shape: &[usize], form: Form, kept: &Storage) {
         match (form, kept) {
             (_, Storage::Blocks { scheme, scales, .. }) => self.declare_blocks(name, shape, *scheme, own_map(scales)),
-            (Form::Blocks(scheme), _) => self.declare_blocks(name, shape, scheme, false),
+            (Form::Blocks(scheme, _), _) => self.declare_blocks(name, shape, scheme, false),
             (Form::Int8, _) | (_, Storage::Int8 { .. }) => {
                 self.part(name.into(), Class::Codes, Dtype::I8, shape);
                 self.part(format!("{name}.scale"), Class::Half, Dtype::F16, &shape[..1]);
@@ -174,8 +174,8 @@ impl Writer {
                     }
                 }
             }
-            (Form::Blocks(scheme), Storage::Float(kind, values)) => {
-                let quantized = quantize(Source::Bytes(*kind, values.as_slice()), scheme).map_err(named)?;
+            (Form::Blocks(scheme, fit), Storage::Float(kind, values)) => {
+                let quantized = quantize_with(Source::Bytes(*kind, values.as_slice()), scheme, fit).map_err(named)?;
                 self.write(name, quantized.codes())?;
                 match quantized.scales() {
                     Scales::Plain(scales) => self.write(&format!("{name}.absmax"), &floats(scales)),

@@ -1,0 +1,21 @@
+# frozen_string_literal: true
+
+module MemeCaptioner
+  class CLI
+    # A model on the command line: a name, or the path of a folder or of a packed file, which is then registered under its
+    # own name.
+    module ModelArgument
+      # @param argument [String]
+      # @param quantization [String, nil] how to use a folder
+      # @return [ModelInfo]
+      # @raise [UnknownModelError]
+      def self.info(argument, quantization: nil)
+        name = argument.dup.force_encoding(Encoding::UTF_8)
+        return MemeCaptioner.select(name).info unless name.include?(File::SEPARATOR) && File.exist?(name)
+
+        called = "folder-#{File.basename(File.expand_path(name)).gsub(/[^A-Za-z0-9._-]/, "-")}"
+        MemeCaptioner.register(called, path: name, quantization: quantization)
+      end
+    end
+  end
+end

@@ -1,0 +1,55 @@
+# frozen_string_literal: true
+
+module MemeCaptioner
+  class Validation
+    # What a validation found.
+    class Outcome
+      # @return [String] what the models were asked
+      attr_reader :task
+
+      # @return [Subject] the model in full precision
+      attr_reader :base
+
+      # @return [Array<Comparison>] one for each candidate
+      attr_reader :comparisons
+
+      # @return [Array<Row>] the images that were captioned
+      attr_reader :rows
+
+      # @return [Array<Row>] the images that could not be captioned, with their errors
+      attr_reader :failures
+
+      # @raise [ArgumentError] if no image could be captioned
+      def initialize(task, base, candidates, rows)
+        @task = task
+        @base = base
+        @failures, @rows = rows.partition(&:error)
+        raise ArgumentError, "none of the #{rows.size} images could be captioned: #{rows.first&.error&.message}" if @rows.empty?
+
+        @comparisons = candidates.map { |subject| Comparison.new(subject, @rows.map { |row| row.pairs.fetch(subject.name) }) }
+      end
+
+      # @return [Integer] the command's exit code, by the worst verdict: 0 stable, 1 experimental, 2 do not ship
+      def exit_code
+        comparisons.map { |comparison| Verdict::EXITS.fetch(comparison.verdict.stability) }.max
+      end
+
+      # @return [Array<Subject>] full precision first
+      def subjects
+        [base, *comparisons.map(&:subject)]
+      end
+
+      # @return [Array<Float>] what each caption of a model took
+      def seconds(subject)
+        rows.map { |row| row.captions.fetch(subject.name).seconds }
+      end
+
+      # @return [Hash{Symbol => Integer}] how many captions in full precision each rule of {Gibberish} takes for gibberish: its
+      #   false positives, unless that model is broken, too
+      def false_positives
+        found = rows.flat_map { |row| Gibberish.flags(row.captions.fetch(base.name).text) }.tally
+        Gibberish::RULES.to_h { |rule, _| [rule, found.fetch(rule, 0)] }
+      end
+    end
+  end
+end
