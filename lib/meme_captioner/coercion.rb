@@ -16,6 +16,7 @@ module MemeCaptioner
       flag: "true or false (as text: 1, true, yes, on, 0, false, no, off)",
       path: "a path",
       recipe: "compact or balanced",
+      compute: "fast, bf16 or exact",
       logger: "a logger (as text: stderr, stdout or a path)"
     }.freeze
 
@@ -40,6 +41,10 @@ module MemeCaptioner
 
       def recipe(value)
         %i[compact balanced].find { |recipe| recipe.to_s == value.to_s }
+      end
+
+      def compute(value)
+        %i[fast bf16 exact].find { |mode| mode.to_s == value.to_s }
       end
 
       def path(value)

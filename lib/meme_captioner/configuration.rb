@@ -19,6 +19,7 @@ module MemeCaptioner
       memory_limit: [:count, nil],
       map_weights: [:flag, true],
       recipe: %i[recipe compact],
+      compute: %i[compute fast],
       logger: [:logger, nil]
     }.freeze
 
@@ -40,6 +41,9 @@ module MemeCaptioner
     # @!attribute [rw] recipe
     #   @return [Symbol] how a model in 4 bits is packed: :compact has every matrix in 4 bits, :balanced the token table in 8
     #     and patch convolutions in 16. A checkpoint that bitsandbytes quantized keeps its own 4-bit tensors.
+    # @!attribute [rw] compute
+    #   @return [Symbol] how products with weights are computed: :fast multiplies weights in 4 or 8 bits in int8 and others in
+    #     32-bit floating point, :bf16 rounds all to bf16, :exact computes all in 32 bits
     # @!attribute [rw] logger
     #   @return [Logger] where downloads and loads are reported; by default warnings go to standard error
     SETTINGS.each do |name, (kind, _default)|

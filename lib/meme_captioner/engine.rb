@@ -23,7 +23,7 @@ module MemeCaptioner
       # Asks for files only where the model is not loaded: those of one that is are not looked at again.
       # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it
       def model(info)
-        choice = [info, MemeCaptioner.config.packed_dir, MemeCaptioner.config.recipe]
+        choice = [info, *MemeCaptioner.config.to_h.values_at(:cache_dir, :recipe, :compute)]
         found = native.find(info.name) if @chosen[info.name] == choice
         found || load(info, place(info)).tap { @chosen[info.name] = choice }
       end
@@ -44,11 +44,17 @@ module MemeCaptioner
         pack(info, source)
       end
 
+      # @return [String] where the weights are: a folder or a packed file; fetched and packed where that was not done
+      def place(info)
+        pack(info, info.local? ? local(info) : cached(info) || fetch(info))
+      end
+
       # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it from this place
       def load(info, place)
-        forget_other(info.name, place)
+        options = load_options
+        forget_other(info.name, [place, options[:compute]])
         Events.report("load", { model: info.name }) do |payload|
-          native.load(info.name, place, load_options).tap { |model| payload[:bytes] = model.bytes }
+          native.load(info.name, place, options).tap { |model| payload[:bytes] = model.bytes }
         end
       rescue Errno::ENOENT => e
         raise ModelUnavailableError, "#{info.name}: a model file is missing (#{e.message}); complete #{place}"
@@ -71,7 +77,11 @@ module MemeCaptioner
 
       # @return [Array(String, Hash)] the caption, and what is known of how it was made
       def caption(model, input, generation)
-        ask(model, :caption, input, *options(generation))
+        bytes = nil
+        text, tokens, seconds = ask(model, :caption, input, *options(generation)) do |kind, image|
+          bytes = kind == :path ? File.size?(image) : image.bytesize
+        end
+        [text, { tokens: tokens, bytes: bytes, seconds: STAGES.zip(seconds).to_h }]
       end
 
       # @return [Array<Integer>] the caption as token ids
@@ -131,18 +141,14 @@ module MemeCaptioner
         Native
       end
 
-      # What is loaded: a folder or a packed file.
-      def place(info)
-        pack(info, info.local? ? local(info) : cached(info) || fetch(info))
-      end
-
       def local(info)
         return info.path if File.exist?(info.path)
 
         raise ModelUnavailableError, "#{info.name}: there is no #{info.path}; put the model's files there"
       end
 
-      # A name stands for one place at a time: with another recipe or cache_dir the old weights are not asked for again.
+      # A name stands for one place at a time, computed in one way: with another recipe, cache_dir or compute the old weights
+      # are not asked for again.
       def forget_other(name, place)
         native.unload(name) if @places.fetch(name, place) != place
         @places[name] = place
@@ -150,6 +156,7 @@ module MemeCaptioner
 
       def ask(model, what, input, *arguments)
         input.open do |kind, image|
+          yield kind, image if block_given?
           @turns.take { model.public_send(:"#{what}_#{kind}", image, *arguments) }
         end
       end
@@ -160,7 +167,7 @@ module MemeCaptioner
 
       def load_options
         config = MemeCaptioner.config
-        { map_weights: config.map_weights, memory_limit: config.memory_limit }
+        { map_weights: config.map_weights, memory_limit: config.memory_limit, compute: config.compute.to_s }
       end
 
       def hub_options

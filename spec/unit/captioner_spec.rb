@@ -69,11 +69,12 @@ RSpec.describe MemeCaptioner::Captioner do
       config.offline = true
       config.map_weights = false
       config.memory_limit = 1 << 30
+      config.compute = :exact
     end
     captioner.load
     expect(native.calls.first.last).to eq(endpoint: nil, token: nil, cache_dir: "/models", offline: true)
     expect(native.calls.last.last)
-      .to eq(map_weights: false, memory_limit: 1 << 30)
+      .to eq(map_weights: false, memory_limit: 1 << 30, compute: "exact")
   end
 
   it "downloads with progress and checks the files" do
@@ -89,7 +90,7 @@ RSpec.describe MemeCaptioner::Captioner do
     captioner = MemeCaptioner.select("Florence-2-base-int4").load
     expect(native.calls.drop(1)).to match [
       [:pack, "/cached", "/models", "Florence-2-base", captioner.hub_revision, "compact"],
-      [:load, "Florence-2-base-int4", "/packed.safetensors", { map_weights: true, memory_limit: nil }]
+      [:load, "Florence-2-base-int4", "/packed.safetensors", { map_weights: true, memory_limit: nil, compute: "fast" }]
     ]
     native.calls.clear
     captioner.download

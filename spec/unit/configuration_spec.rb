@@ -4,7 +4,7 @@ RSpec.describe MemeCaptioner::Configuration do
   it "has defaults" do
     expect(described_class.new({}).to_h).to include(
       threads: nil, max_concurrent: 2, cache_dir: nil, offline: nil, max_pixels: 89_478_485, memory_limit: nil,
-      map_weights: true, recipe: :compact, logger: have_attributes(level: Logger::WARN)
+      map_weights: true, recipe: :compact, compute: :fast, logger: have_attributes(level: Logger::WARN)
     )
   end
 
@@ -12,11 +12,11 @@ RSpec.describe MemeCaptioner::Configuration do
     env = { "MEME_CAPTIONER_THREADS" => "3", "MEME_CAPTIONER_MAX_CONCURRENT" => "1", "MEME_CAPTIONER_CACHE_DIR" => "/models",
             "MEME_CAPTIONER_OFFLINE" => "1", "MEME_CAPTIONER_MAX_PIXELS" => "100", "MEME_CAPTIONER_MEMORY_LIMIT" => "1000",
             "MEME_CAPTIONER_MAP_WEIGHTS" => "no", "MEME_CAPTIONER_RECIPE" => "balanced",
-            "MEME_CAPTIONER_LOGGER" => "stdout" }
+            "MEME_CAPTIONER_COMPUTE" => "bf16", "MEME_CAPTIONER_LOGGER" => "stdout" }
     expect(env.keys).to match_array(described_class::SETTINGS.keys.map { |name| "MEME_CAPTIONER_#{name.upcase}" })
     expect(described_class.new(env).to_h).to include(
       threads: 3, max_concurrent: 1, cache_dir: "/models", offline: true, max_pixels: 100, memory_limit: 1000, map_weights: false,
-      recipe: :balanced
+      recipe: :balanced, compute: :bf16
     )
   end
 
@@ -53,6 +53,12 @@ RSpec.describe MemeCaptioner::Configuration do
     config = described_class.new({})
     expect(["balanced", :compact].map { |recipe| (config.recipe = recipe) && config.recipe }).to eq %i[balanced compact]
     expect { config.recipe = :linears }.to raise_error(ArgumentError, "recipe must be compact or balanced, got :linears")
+  end
+
+  it "knows three ways to compute" do
+    config = described_class.new({})
+    expect(["exact", :bf16, :fast].map { |mode| (config.compute = mode) && config.compute }).to eq %i[exact bf16 fast]
+    expect { config.compute = :int8 }.to raise_error(ArgumentError, "compute must be fast, bf16 or exact, got :int8")
   end
 
   it "is what MemeCaptioner.configure yields" do

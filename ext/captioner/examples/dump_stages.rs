@@ -1,5 +1,5 @@
 //! Captions one image and writes every stage to a safetensors file, for comparison with the reference
-//! (`reference/compare.py`): `dump_stages MODEL_DIR IMAGE OUT.safetensors [MAX_NEW_TOKENS] [TASK]`.
+//! (`reference/compare.py`): `dump_stages MODEL IMAGE OUT.safetensors [MAX_NEW_TOKENS] [TASK] [COMPUTE]`. COMPUTE is exact unless given.
 //! The file's metadata says how long each part took and the peak of resident memory.
 
 use std::collections::HashMap;
@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use captioner::image::{load_path, Limits};
+use captioner::kernels::Compute;
 use captioner::models::florence2::{Florence2, Options, Reached, Stage};
 use captioner::nn::with_values;
 use captioner::{runtime, Result};
@@ -16,7 +17,7 @@ use safetensors::Dtype;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, image, out, rest @ ..] = arguments.as_slice() else {
-        eprintln!("dump_stages MODEL_DIR IMAGE OUT.safetensors [MAX_NEW_TOKENS] [TASK]");
+        eprintln!("dump_stages MODEL IMAGE OUT.safetensors [MAX_NEW_TOKENS] [TASK] [COMPUTE]");
         std::process::exit(2);
     };
     let run = || dump(Path::new(model), Path::new(image), Path::new(out), rest);
@@ -31,11 +32,12 @@ fn dump(model: &Path, image: &Path, out: &Path, rest: &[String]) -> Result<()> {
     if let Some(task) = rest.get(1) {
         options.task = task.parse()?;
     }
+    let compute = rest.get(2).map_or(Ok(Compute::Exact), |name| name.parse())?;
     let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     let mut seconds: Vec<(&str, f64)> = Vec::new();
 
     let started = Instant::now();
-    let model = Florence2::load(model, true)?;
+    let model = Florence2::load(model, true, compute)?;
     seconds.push(("load", started.elapsed().as_secs_f64()));
 
     let started = Instant::now();

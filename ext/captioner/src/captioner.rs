@@ -8,7 +8,7 @@ use std::time::Instant;
 use rayon::ThreadPool;
 
 use crate::image::{load_bytes, load_path, Limits};
-use crate::kernels::Buffer;
+use crate::kernels::{Buffer, Compute};
 use crate::models::florence2::{Florence2, Options, Run, Scoring, Stage, TokenScore};
 use crate::{Error, Result};
 
@@ -19,12 +19,13 @@ pub struct Captioner {
 
 impl Captioner {
     /// Loads the checkpoint in the folder `path` or the packed file `path`; `map` maps its weights instead of reading them
-    /// into memory.
+    /// into memory, `compute` says how products with them are computed.
     ///
     /// # Errors
-    /// `NotFound`, `UnsupportedModel` or `CorruptModel`, with the file at fault.
-    pub fn load(path: &Path, map: bool) -> Result<Self> {
-        Ok(Self { model: Florence2::load(path, map)? })
+    /// `NotFound`, `UnsupportedModel` or `CorruptModel`, with the file at fault; `InvalidArgument` if the environment asks for
+    /// instructions that this processor does not have.
+    pub fn load(path: &Path, map: bool, compute: Compute) -> Result<Self> {
+        Ok(Self { model: Florence2::load(path, map, compute)? })
     }
 
     /// The network behind it.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use captioner::image::{load_path, Limits};
-use captioner::kernels::{BlockScales, Matrix, Storage};
+use captioner::kernels::{BlockScales, Compute, Matrix, Storage};
 use captioner::models::florence2::{Florence2, Options, Stage};
 use captioner::store;
 use captioner::weights::packed::{Packed, Recipe, RECIPE};
@@ -117,7 +117,7 @@ fn saved_folder(weights: &str, layout: &str) -> tempfile::TempDir {
 }
 
 fn caption(path: &Path) -> (Vec<u32>, String) {
-    let (model, index) = (Florence2::load(path, true).unwrap(), index());
+    let (model, index) = (Florence2::load(path, true, Compute::Exact).unwrap(), index());
     let image = load_path(&shared(&index.image), &Limits::default()).unwrap();
     let options = Options { task: index.task.parse().unwrap(), ..Options::default() };
     let mut run = model.start(&image, &options).unwrap();
@@ -147,7 +147,7 @@ fn what_transformers_saved_captions_as_the_reference() {
         let name = format!("{}.{}", case.weights, case.layout);
         let folder = saved_folder(&case.weights, &case.layout);
         assert_eq!(caption(folder.path()), (case.ids.clone(), case.text.clone()), "{name}");
-        let model = Florence2::load(folder.path(), true).unwrap();
+        let model = Florence2::load(folder.path(), true, Compute::Exact).unwrap();
         let options = Options { task: index.task.parse().unwrap(), ..Options::default() };
         for (stage, values) in until_first_logits(&model, &mut model.start(&image, &options).unwrap()) {
             if ["image_features", "encoder", "logits"].contains(&stage.as_str()) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use captioner::captioner::{Caption, Captioner, Input, Scores};
 use captioner::image::Limits;
+use captioner::kernels::Compute;
 use captioner::models::florence2::Options;
 use captioner::{cache, runtime, Error};
 use florence2_support::Cases;
@@ -16,7 +17,7 @@ static TURN: Mutex<()> = Mutex::new(());
 static GO: AtomicBool = AtomicBool::new(false);
 
 fn load(cases: &Cases) -> captioner::Result<Captioner> {
-    Captioner::load(&cases.checkpoint(&cases.cases[0]), true)
+    Captioner::load(&cases.checkpoint(&cases.cases[0]), true, Compute::Exact)
 }
 
 fn start(captioner: &Arc<Captioner>, cases: &Cases) -> Caption {

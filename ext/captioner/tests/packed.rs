@@ -4,7 +4,7 @@ mod florence2_support;
 
 use std::path::{Path, PathBuf};
 
-use captioner::kernels::Storage;
+use captioner::kernels::{Compute, Storage};
 use captioner::models::florence2::{Florence2, Stage};
 use captioner::store::{self, Ready};
 use captioner::weights::packed::{Packed, Recipe, RECIPE, RULES};
@@ -59,11 +59,15 @@ fn a_packed_file_works_alone() {
     let elsewhere = tempfile::tempdir().unwrap();
     let copy = elsewhere.path().join("copy.safetensors");
     std::fs::copy(&path, &copy).unwrap();
-    let expected = world.caption(&Florence2::load(&path, true).unwrap());
+    let expected = world.caption(&Florence2::load(&path, true, Compute::Exact).unwrap());
     drop(world.folder);
     let world = World { folder: elsewhere, cases: world.cases };
-    assert_eq!(world.caption(&Florence2::load(&copy, true).unwrap()), expected);
-    assert_eq!(world.caption(&Florence2::load(&copy, false).unwrap()), expected, "read instead of mapped");
+    assert_eq!(world.caption(&Florence2::load(&copy, true, Compute::Exact).unwrap()), expected);
+    assert_eq!(
+        world.caption(&Florence2::load(&copy, false, Compute::Exact).unwrap()),
+        expected,
+        "read instead of mapped"
+    );
     assert!(world.pack(&Recipe::compact()).made.is_some());
     assert_eq!(world.pack(&Recipe::compact()).made, None, "the second time it is found");
 }
@@ -121,7 +125,7 @@ fn recipes_by_rules_have_files_of_their_own() {
         assert_eq!(packed.metadata(RECIPE).unwrap(), text);
         assert_eq!(packed.metadata(RULES).unwrap().parse::<Recipe>().unwrap(), recipe);
         assert_eq!(world.pack(&recipe).made, None, "the second time it is found");
-        world.caption(&Florence2::load(&path, true).unwrap());
+        world.caption(&Florence2::load(&path, true, Compute::Exact).unwrap());
         places.push(path);
     }
     places.sort();

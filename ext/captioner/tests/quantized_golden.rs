@@ -5,6 +5,7 @@ mod florence2_support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use captioner::kernels::Compute;
 use captioner::models::florence2::{Florence2, Stage};
 use captioner::store;
 use captioner::weights::packed::Recipe;
@@ -49,7 +50,7 @@ fn packed_models_are_the_reference_over_bitsandbytes_weights() {
         let recipe = Recipe::named(&entry.recipe).unwrap();
         let name = checkpoint.file_name().unwrap().to_str().unwrap();
         let ready = store::packed(&checkpoint, packs.path(), name, Some("seeded"), &recipe, &|| false).unwrap();
-        let model = Florence2::load(&ready.path, true).unwrap();
+        let model = Florence2::load(&ready.path, true, Compute::Exact).unwrap();
 
         let mut run = case.start(&model, &cases);
         while model.step(&mut run).unwrap() != Stage::Done {}

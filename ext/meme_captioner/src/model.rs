@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use captioner::captioner::{Caption, Captioner, Input, Scores};
 use captioner::image::Limits;
+use captioner::kernels::Compute;
 use captioner::models::florence2::{Options, Task, TokenScore};
 use captioner::runtime::{self, ThreadPool};
 use captioner::weights::packed::{Packed, Recipe};
@@ -55,8 +56,11 @@ pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
 fn load(ruby: &Ruby, key: String, place: RString, options: RHash) -> Result<Model, Error> {
     let map = options.lookup2::<_, _, Option<bool>>(ruby.to_symbol("map_weights"), true)?.unwrap_or(true);
     let limit: Option<usize> = options.lookup2(ruby.to_symbol("memory_limit"), None::<usize>)?;
-    let place = path(place);
-    let captioner = gvl::release(ruby, |stop| cache::fetch(&key, limit, stop, || Captioner::load(&place, map)))?;
+    let compute: Option<String> = options.lookup2(ruby.to_symbol("compute"), None::<String>)?;
+    let compute = compute.map_or(Ok(Compute::default()), |name| name.parse::<Compute>());
+    let (place, compute) = (path(place), compute.map_err(|error| to_ruby(ruby, &error))?);
+    let captioner =
+        gvl::release(ruby, |stop| cache::fetch(&key, limit, stop, || Captioner::load(&place, map, compute)))?;
     tell_gc(ruby);
     Ok(Model(captioner))
 }
@@ -112,7 +116,7 @@ fn check(ruby: &Ruby, place: RString) -> Result<(), Error> {
         if place.is_file() {
             Packed::open(&place, true)?.check()?;
         }
-        Captioner::load(&place, true).map(drop)
+        Captioner::load(&place, true, Compute::Exact).map(drop)
     })
 }
 

@@ -10,8 +10,9 @@ use std::ops::Range;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::panels::{int8, Output, WIDTH};
 use super::product::{product, transpose, Left, Out, Right, Start};
-use super::{elementwise, Matrix, TILE_ROWS};
+use super::{elementwise, Arithmetic, Isa, Matrix, TILE_ROWS};
 
 /// Output features that are unpacked at a time.
 const PANEL: usize = 64;
@@ -59,6 +60,9 @@ pub fn matmul_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilog
     if m <= FEW_ROWS {
         return few_rows(x, w, bias, epilogue, out);
     }
+    if w.arithmetic() == Arithmetic::Int8 {
+        return int8_rows(x, w, bias, epilogue, out);
+    }
     SCRATCH.with_borrow_mut(|scratch| {
         grow(scratch, (PANEL + UNPACKED) * k);
         let (panel, rows) = scratch.split_at_mut(PANEL * k);
@@ -85,6 +89,20 @@ fn unpack_transposed(w: &Matrix, features: Range<usize>, rows: &mut [f32], panel
         w.dequantize_rows(features.start + done..features.start + done + count, &mut rows[..count * k]);
         transpose(rows, k, (count, k), &mut panel[done..], width);
     }
+}
+
+fn int8_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
+    thread_local! {
+        static SCRATCH: RefCell<(int8::Activations, int8::Panel)> = RefCell::default();
+    }
+    let isa = Isa::current();
+    SCRATCH.with_borrow_mut(|(rows, panel)| {
+        rows.round(isa, x, w.cols());
+        for first in (0..w.rows()).step_by(WIDTH) {
+            panel.unpack(isa, w, first);
+            panel.multiply(isa, rows, &mut Output::new(out, w.rows(), first, bias, epilogue));
+        }
+    });
 }
 
 fn few_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
+use super::Compute;
 use crate::quant::{FloatType, Floats, Int8RowsRef, QuantizedRef, ScalesRef, Scheme, Source};
 use crate::Result;
 
@@ -93,21 +94,30 @@ pub enum BlockScales {
     Double { q: Buffer, absmax2: Buffer, offset: f32, map: Buffer },
 }
 
+/// The numbers that a product is computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    F32,
+    Bf16,
+    Int8,
+}
+
 /// A `[rows, cols]` weight, `rows` being output features (or vocabulary entries).
 #[derive(Clone)]
 pub struct Matrix {
     rows: usize,
     cols: usize,
     storage: Storage,
+    compute: Compute,
 }
 
 impl Matrix {
-    /// Wraps stored weights.
+    /// Wraps stored weights, to be computed with exactly.
     ///
     /// # Errors
     /// `CorruptModel` if a part's length does not fit the shape; the message names the part, not the tensor.
     pub fn new(rows: usize, cols: usize, storage: Storage) -> Result<Self> {
-        let matrix = Self { rows, cols, storage };
+        let matrix = Self { rows, cols, storage, compute: Compute::Exact };
         let fits = match &matrix.storage {
             Storage::Float(kind, values) => values.len() == rows * cols * kind.size(),
             Storage::Blocks { .. } => matrix.blocks()?.len() == rows * cols,
@@ -127,6 +137,20 @@ impl Matrix {
     /// Input features.
     pub fn cols(&self) -> usize {
         self.cols
+    }
+
+    /// The same weights, to be computed with in another mode.
+    pub fn computing(self, compute: Compute) -> Self {
+        Self { compute, ..self }
+    }
+
+    /// The arithmetic of a product with it.
+    pub fn arithmetic(&self) -> Arithmetic {
+        match (self.compute, &self.storage) {
+            (Compute::Exact, _) | (Compute::Fast, Storage::Float(..)) => Arithmetic::F32,
+            (Compute::Bf16, _) => Arithmetic::Bf16,
+            (Compute::Fast, _) => Arithmetic::Int8,
+        }
     }
 
     /// How it is stored.
@@ -197,7 +221,7 @@ impl Matrix {
                 out.extend_from_slice(&bytes[at..at + width]);
             }
         }
-        Self { rows: self.cols, cols: self.rows, storage: Storage::Float(kind, Buffer::owned(out)) }
+        Self { rows: self.cols, cols: self.rows, storage: Storage::Float(kind, Buffer::owned(out)), ..*self }
     }
 }
 

@@ -2,19 +2,24 @@
 //! everything is row-major. Nothing here knows a layer or a model.
 
 mod attention;
+mod compute;
 mod convolution;
 mod elementwise;
+mod isa;
 mod matmul;
 mod matrix;
 mod norm;
+mod panels;
 mod product;
 mod scratch;
 
 pub use attention::{add_channel_scores, attend, attend_cached, mix_channels, Heads};
+pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
 pub use elementwise::{add, erf, exp, gelu, softmax};
+pub use isa::Isa;
 pub use matmul::{dot, matmul, matmul_rows, Epilogue};
-pub use matrix::{BlockScales, Buffer, Matrix, Storage};
+pub use matrix::{Arithmetic, BlockScales, Buffer, Matrix, Storage};
 pub use norm::layer_norm;
 pub use scratch::Scratch;
 

@@ -25,7 +25,7 @@ use super::bitsandbytes::{write, Part, Weight};
 use super::packed::Packed;
 use super::seeded::{cosine_table, native_config, tensors};
 use super::{Checkpoint, Layout, Source, TOKEN_EMBEDDINGS};
-use crate::kernels::{Matrix, Storage};
+use crate::kernels::{Compute, Matrix, Storage};
 use crate::models::florence2::Florence2;
 use crate::quant::{quantize, FloatType, Quantized, Scheme, Source as Numbers};
 use crate::{Error, Result};
@@ -47,7 +47,7 @@ pub fn bitsandbytes(source: &Path, out: &Path) -> Result<()> {
         return Err(Error::InvalidArgument(format!("{} exists already; choose another folder", out.display())));
     }
     // Loading says whether it is a model that works, and with which settings.
-    let settings = json(&Florence2::load(source, true)?.settings())?;
+    let settings = json(&Florence2::load(source, true, Compute::Exact)?.settings())?;
     let (weights, own): (Box<dyn Source>, Value) = if source.is_file() {
         let packed = Packed::open(source, true)?;
         let config = parse(packed.metadata("config")?.as_bytes(), source)?;

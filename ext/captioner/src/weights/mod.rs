@@ -13,7 +13,7 @@ use std::fmt::Display;
 pub use checkpoint::Checkpoint;
 pub use names::{Layout, TOKEN_EMBEDDINGS};
 
-use crate::kernels::{Buffer, Matrix};
+use crate::kernels::{Buffer, Compute, Matrix};
 use crate::Result;
 
 /// A set of named tensors. Every method checks the shape and names the tensor in its error.
@@ -34,18 +34,19 @@ pub trait Source {
 #[derive(Clone)]
 pub struct Scope<'a> {
     source: &'a dyn Source,
+    compute: Compute,
     path: String,
 }
 
 impl<'a> Scope<'a> {
-    /// The root of the tree.
-    pub fn root(source: &'a dyn Source) -> Self {
-        Self { source, path: String::new() }
+    /// The root of the tree; products with the matrices in it are computed as `compute` says.
+    pub fn root(source: &'a dyn Source, compute: Compute) -> Self {
+        Self { source, compute, path: String::new() }
     }
 
     /// One level down.
     pub fn pp(&self, name: impl Display) -> Self {
-        Self { source: self.source, path: self.name(name) }
+        Self { path: self.name(name), ..*self }
     }
 
     fn name(&self, name: impl Display) -> String {
@@ -63,12 +64,13 @@ impl<'a> Scope<'a> {
 
     /// The weight `[rows, cols]` in its storage.
     pub fn matrix(&self, name: &str, rows: usize, cols: usize) -> Result<Matrix> {
-        self.source.matrix(&self.name(name), &[rows, cols])
+        Ok(self.source.matrix(&self.name(name), &[rows, cols])?.computing(self.compute))
     }
 
     /// The weight `[outputs, inputs, kernel, kernel]` as a matrix of `outputs` rows.
     pub fn convolution(&self, name: &str, outputs: usize, inputs: usize, kernel: usize) -> Result<Matrix> {
-        self.source.matrix(&self.name(name), &[outputs, inputs, kernel, kernel])
+        let shape = [outputs, inputs, kernel, kernel];
+        Ok(self.source.matrix(&self.name(name), &shape)?.computing(self.compute))
     }
 
     /// All values of a small tensor as `f32`.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use captioner::generate::{EarlyStopping, Settings};
 use captioner::image::{load_path, Limits, RgbImage};
+use captioner::kernels::Compute;
 use captioner::models::florence2::{Florence2, Options, Reached, Run, Stage};
 use captioner::nn::with_values;
 use captioner::weights::seeded;
@@ -88,7 +89,7 @@ impl Cases {
     }
 
     pub fn model(&self, case: &Case) -> Florence2 {
-        Florence2::load(&self.checkpoint(case), true).unwrap()
+        Florence2::load(&self.checkpoint(case), true, Compute::Exact).unwrap()
     }
 
     pub fn image_path(&self, case: &Case) -> PathBuf {

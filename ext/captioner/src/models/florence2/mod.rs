@@ -31,7 +31,7 @@ pub use scoring::{Scoring, TokenScore};
 
 use crate::generate::{Search, Settings, Step};
 use crate::image::RgbImage;
-use crate::kernels::Buffer;
+use crate::kernels::{Buffer, Compute, Isa};
 use crate::nn::{concat, with_values, Embedding};
 use crate::weights::packed::Packed;
 use crate::weights::{Checkpoint, Scope, Source};
@@ -70,23 +70,31 @@ impl Default for Options {
 }
 
 impl Florence2 {
-    /// Loads the checkpoint in the folder `path`, or the packed file `path`; `map` maps its weights instead of reading them.
-    pub fn load(path: &Path, map: bool) -> Result<Self> {
+    /// Loads the checkpoint in the folder `path`, or the packed file `path`; `map` maps its weights instead of reading them,
+    /// `compute` says how products with them are computed.
+    pub fn load(path: &Path, map: bool, compute: Compute) -> Result<Self> {
+        Isa::check()?;
         if path.is_file() {
-            return packing::load(&Packed::open(path, map)?);
+            return packing::load(&Packed::open(path, map)?, compute);
         }
-        Self::load_folder(path, &Checkpoint::open(path, map)?)
+        Self::load_folder(path, &Checkpoint::open(path, map)?, compute)
     }
 
-    fn load_folder(dir: &Path, weights: &dyn Source) -> Result<Self> {
+    fn load_folder(dir: &Path, weights: &dyn Source, compute: Compute) -> Result<Self> {
         let config = Config::read(dir)?;
         let settings = config.generation(dir, weights.layout())?;
         let processor = Processor::read(dir, config.text_config.vocab_size)?;
-        Self::build(config, settings, processor, weights)
+        Self::build(config, settings, processor, weights, compute)
     }
 
-    fn build(config: Config, settings: Settings, processor: Processor, weights: &dyn Source) -> Result<Self> {
-        let root = Scope::root(weights);
+    fn build(
+        config: Config,
+        settings: Settings,
+        processor: Processor,
+        weights: &dyn Source,
+        compute: Compute,
+    ) -> Result<Self> {
+        let root = Scope::root(weights, compute);
         let table = token_table(&config.text_config, &root)?;
         Ok(Self {
             settings,

@@ -10,7 +10,7 @@ use super::processor::{ImageConfig, Processor};
 use super::vocabulary::Vocabulary;
 use super::Florence2;
 use crate::generate::Settings;
-use crate::kernels::{Buffer, Matrix};
+use crate::kernels::{Buffer, Compute, Matrix};
 use crate::weights::packed::{Contents, Form, Packed, Recipe, Writer, IDENTITY, RECIPE, RULES};
 use crate::weights::{Checkpoint, Layout, Source};
 use crate::{Error, Result};
@@ -35,7 +35,7 @@ pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn 
     let checkpoint = Checkpoint::open(dir, true)?;
     let recorder = Recorder { checkpoint: &checkpoint, requests: RefCell::default() };
     // Loading the model is what says which tensors it has, and checks their shapes.
-    let model = Florence2::load_folder(dir, &recorder)?;
+    let model = Florence2::load_folder(dir, &recorder, Compute::Exact)?;
     let requests = recorder.requests.into_inner();
 
     let (image, vocabulary, prompts) = model.processor.parts();
@@ -72,7 +72,7 @@ pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn 
 }
 
 /// The model in a packed file.
-pub(super) fn load(packed: &Packed) -> Result<Florence2> {
+pub(super) fn load(packed: &Packed, compute: Compute) -> Result<Florence2> {
     let damaged = |error: serde_json::Error| Error::CorruptModel(format!("a packed file's metadata: {error}"));
     let config = Config::from_json(packed.metadata("config")?)?;
     let settings: Settings = serde_json::from_str(packed.metadata("generation")?).map_err(damaged)?;
@@ -81,7 +81,7 @@ pub(super) fn load(packed: &Packed) -> Result<Florence2> {
     let ends = packed.part("vocabulary.ends")?;
     let ends = ends.as_slice().chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     let vocabulary = Vocabulary::new(packed.part("vocabulary.bytes")?.as_slice().to_vec(), ends)?;
-    Florence2::build(config, settings, Processor::new(image, vocabulary, prompts)?, packed)
+    Florence2::build(config, settings, Processor::new(image, vocabulary, prompts)?, packed, compute)
 }
 
 /// A checkpoint that writes down what is asked of it.
