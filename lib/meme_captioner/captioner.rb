@@ -30,7 +30,7 @@ module MemeCaptioner
 
     # @return [Boolean] whether the model's files are on this machine; asks no network
     def downloaded?
-      info.supported? && Engine.available?(info)
+      info.supported? && Weights.available?(info)
     end
 
     # Fetches what is missing, checks the files, and packs them where the model is quantized. Several processes at once do
@@ -40,7 +40,7 @@ module MemeCaptioner
     # @raise [ModelUnavailableError, CorruptModelError, DownloadError, UnsupportedModelError]
     def download(&)
       require_support
-      Engine.download(info, &)
+      Weights.download(info, &)
       self
     end
 
@@ -90,7 +90,7 @@ module MemeCaptioner
     # @return [String] where the weights are: the model's folder, or its packed file
     def place
       require_support
-      Engine.place(info)
+      Weights.place(info)
     end
 
     # The caption as {#extract} gives it, and its token ids.
@@ -127,7 +127,7 @@ module MemeCaptioner
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
       require_support
-      Engine.model(info)
+      Weights.model(info)
     end
 
     def attempt(image, generation)

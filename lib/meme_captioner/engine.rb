@@ -12,7 +12,6 @@ module MemeCaptioner
     @turns = Turns.new { MemeCaptioner.config.max_concurrent }
     @threads = nil
     @places = {}
-    @chosen = {}
 
     class << self
       # @return [Boolean] whether the compiled library is in this process already
@@ -20,33 +19,9 @@ module MemeCaptioner
         MemeCaptioner.autoload?(:Native).nil?
       end
 
-      # Asks for files only where the model is not loaded: those of one that is are not looked at again.
-      # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it
-      def model(info)
-        choice = [info, *MemeCaptioner.config.to_h.values_at(:cache_dir, :recipe, :compute)]
-        found = native.find(info.name) if @chosen[info.name] == choice
-        found || load(info, place(info)).tap { @chosen[info.name] = choice }
-      end
-
-      # @return [Boolean] whether the model's files are on this machine
-      def available?(info)
-        return !cached(info).nil? unless info.local?
-
-        File.file?(info.path) || File.file?(File.join(info.path, "config.json"))
-      end
-
-      # Fetches what is missing, checks the files, and packs them where the model is quantized.
-      # @yieldparam progress [Progress]
-      # @return [String] the place of what is loaded
-      def download(info, &)
-        source = info.local? ? local(info) : fetch(info, &)
-        check(source)
-        pack(info, source)
-      end
-
-      # @return [String] where the weights are: a folder or a packed file; fetched and packed where that was not done
-      def place(info)
-        pack(info, info.local? ? local(info) : cached(info) || fetch(info))
+      # @return [MemeCaptioner::Native::Model, nil] the model if it is loaded
+      def find(name)
+        native.find(name)
       end
 
       # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it from this place
@@ -139,12 +114,6 @@ module MemeCaptioner
         threads = MemeCaptioner.config.threads
         Native.threads = @threads = threads if threads != @threads
         Native
-      end
-
-      def local(info)
-        return info.path if File.exist?(info.path)
-
-        raise ModelUnavailableError, "#{info.name}: there is no #{info.path}; put the model's files there"
       end
 
       # A name stands for one place at a time, computed in one way: with another recipe, cache_dir or compute the old weights
