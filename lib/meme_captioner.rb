@@ -15,10 +15,21 @@ require_relative "meme_captioner/seeds"
 require_relative "meme_captioner/input"
 require_relative "meme_captioner/progress"
 require_relative "meme_captioner/turns"
+require_relative "meme_captioner/events"
 require_relative "meme_captioner/generation"
 require_relative "meme_captioner/engine"
+require_relative "meme_captioner/weights"
 require_relative "meme_captioner/captioner"
 require_relative "meme_captioner/test_captioner"
 require_relative "meme_captioner/api"
 
 MemeCaptioner.autoload :Validation, File.expand_path("meme_captioner/validation", __dir__)
+
+# For an application; they need ActiveRecord and ActiveJob, which are loaded when they are used.
+module MemeCaptioner
+  autoload :Backfill, "meme_captioner/backfill"
+  autoload :Captionable, "meme_captioner/captionable"
+  autoload :CaptionJob, "meme_captioner/caption_job"
+end
+
+require_relative "meme_captioner/railtie" if defined?(Rails::Railtie)

@@ -6,7 +6,8 @@ require "pathname"
 require "stringio"
 require "tempfile"
 require "tmpdir"
-Dir["#{__dir__}/support/{fake_native,images,hub_server,checkpoints,commands,validations,browser}.rb"].each { |file| require file }
+support = %w[fake_native images hub_server checkpoints clock commands validations browser]
+support.each { |name| require_relative "support/#{name}" }
 
 # Neither what lies in the user's cache nor the user's settings change what is found.
 ENV["XDG_CACHE_HOME"] = Dir.mktmpdir("meme_captioner-specs")

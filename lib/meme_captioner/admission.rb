@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module MemeCaptioner
-  # Decides at a model's first load whether its captions are good enough, and says so where they may not be: once per process and
+  # Decides before a model is loaded whether its captions are good enough, and says so where they may not be: once per process and
   # name, as a warning.
   # @api private
   module Admission
@@ -21,13 +21,12 @@ module MemeCaptioner
       end
 
       # @param info [ModelInfo]
-      # @yieldreturn [String] where the weights are; asked only at the first load
+      # @param place [String] where the weights are
       # @return [void]
       # @raise [WithheldModelError]
-      def check(info)
-        return if !info.reduced? || @told[info.name] == Process.pid
+      def check(info, place)
+        return unless info.reduced?
 
-        place = yield
         quality = OwnVerdict.read(info, File.file?(place) ? place : nil) || info.quality
         refuse(info, quality) unless quality.stability != :withheld || MemeCaptioner.config.allow_withheld
         tell(info, quality)

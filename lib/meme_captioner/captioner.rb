@@ -27,16 +27,11 @@ module MemeCaptioner
     def initialize(info, admission: true)
       @info = info
       @admission = admission
-      @place = nil
     end
 
     # @return [Boolean] whether the model's files are on this machine; asks no network
     def downloaded?
-      return false unless info.supported?
-
-      return !Engine.cached(info).nil? unless info.local?
-
-      File.file?(info.path) || File.file?(File.join(info.path, "config.json"))
+      info.supported? && Weights.available?(info)
     end
 
     # Fetches what is missing, checks the files, and packs them where the model is quantized. Several processes at once do
@@ -46,9 +41,7 @@ module MemeCaptioner
     # @raise [ModelUnavailableError, CorruptModelError, DownloadError, UnsupportedModelError]
     def download(&)
       require_support
-      source = info.local? ? local : Engine.fetch(info, &)
-      Engine.check(source)
-      @place = Engine.pack(info, source)
+      Weights.download(info, &)
       self
     end
 
@@ -98,7 +91,7 @@ module MemeCaptioner
     # @return [String] where the weights are: the model's folder, or its packed file
     def place
       require_support
-      @place ||= Engine.pack(info, info.local? ? local : Engine.cached(info) || Engine.fetch(info))
+      Weights.place(info)
     end
 
     # The caption as {#extract} gives it, and its token ids.
@@ -124,21 +117,25 @@ module MemeCaptioner
     private
 
     def caption(input, generation)
-      Engine.caption(model, input, generation)
+      ready = model
+      Events.report("extract", { model: name, task: generation.task }) do |payload|
+        text, facts = Engine.caption(ready, input, generation)
+        payload.update(facts)
+        text
+      end
     end
 
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
       require_support
-      Admission.check(info) { place } if @admission
-      Engine.load(info, place)
+      Weights.model(info) { |place| Admission.check(info, place) if @admission }
     end
 
     def attempt(image, generation)
       caption(Input.new(image), generation)
     rescue Error => e
       e
-    rescue ArgumentError, TypeError, IOError, SystemCallError => e
+    rescue IOError, SystemCallError, *Input.reading_errors => e
       unreadable(e)
     end
 
@@ -146,12 +143,6 @@ module MemeCaptioner
       raise UnreadableImageError, reason.message, cause: reason
     rescue UnreadableImageError => e
       e
-    end
-
-    def local
-      return info.path if File.exist?(info.path)
-
-      raise ModelUnavailableError, "#{name}: there is no #{info.path}; put the model's files there"
     end
 
     def require_support

@@ -70,6 +70,14 @@ module MemeCaptioner
       self
     end
 
+    # What to log to where no logger was chosen.
+    # @param logger [Logger]
+    def default_logger=(logger)
+      untouched = self.logger.equal?(default_logger)
+      @default_logger = logger
+      @values[:logger] = logger if untouched
+    end
+
     # @return [Hash{Symbol => Object}] every setting and its value
     def to_h
       @values.dup

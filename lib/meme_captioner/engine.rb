@@ -6,6 +6,9 @@ module MemeCaptioner
   # The only caller of the compiled library: turns metadata and settings into its positional arguments.
   # @api private
   module Engine
+    # What the seconds of a caption are counted by.
+    STAGES = %i[image vision encoder decoder].freeze
+
     @turns = Turns.new { MemeCaptioner.config.max_concurrent }
     @threads = nil
     @places = {}
@@ -16,11 +19,18 @@ module MemeCaptioner
         MemeCaptioner.autoload?(:Native).nil?
       end
 
-      # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it
+      # @return [MemeCaptioner::Native::Model, nil] the model if it is loaded
+      def find(name)
+        native.find(name)
+      end
+
+      # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it from this place
       def load(info, place)
         options = load_options
         forget_other(info.name, [place, options[:compute]])
-        native.load(info.name, place, options)
+        Events.report("load", { model: info.name }) do |payload|
+          native.load(info.name, place, options).tap { |model| payload[:bytes] = model.bytes }
+        end
       rescue Errno::ENOENT => e
         raise ModelUnavailableError, "#{info.name}: a model file is missing (#{e.message}); complete #{place}"
       end
@@ -40,9 +50,13 @@ module MemeCaptioner
         path
       end
 
-      # @return [String]
+      # @return [Array(String, Hash)] the caption, and what is known of how it was made
       def caption(model, input, generation)
-        ask(model, :caption, input, *options(generation))
+        bytes = nil
+        text, tokens, seconds = ask(model, :caption, input, *options(generation)) do |kind, image|
+          bytes = kind == :path ? File.size?(image) : image.bytesize
+        end
+        [text, { tokens: tokens, bytes: bytes, seconds: STAGES.zip(seconds).to_h }]
       end
 
       # @return [Array<Integer>] the caption as token ids
@@ -51,9 +65,7 @@ module MemeCaptioner
       end
 
       # @return [String] the caption that these token ids are
-      def text(model, ids)
-        model.text(ids)
-      end
+      def text(model, ids) = model.text(ids)
 
       # @return [Array<Array(Integer, Float, Integer)>] for each token that is a choice: it, its log-probability after those
       #   before it, and the likeliest token in its place
@@ -69,8 +81,13 @@ module MemeCaptioner
       # @return [String] the folder with the model's files, fetched where they are not there
       def fetch(info)
         MemeCaptioner.config.logger.info("meme_captioner: fetching #{info.model_id} at #{info.hub_revision}")
-        native.fetch(info.model_id, info.hub_revision, info.files, hub_options) do |file, done, total, phase|
-          yield Progress.new(file, done, total, phase) if block_given?
+        Events.report("download", { model: info.name }) do |payload|
+          fetched = {}
+          native.fetch(info.model_id, info.hub_revision, info.files, hub_options) do |file, done, total, phase|
+            fetched[file] = done if phase == "downloading"
+            payload[:bytes] = fetched.values.sum
+            yield Progress.new(file, done, total, phase) if block_given?
+          end
         end
       end
 
@@ -111,6 +128,7 @@ module MemeCaptioner
 
       def ask(model, what, input, *arguments)
         input.open do |kind, image|
+          yield kind, image if block_given?
           @turns.take { model.public_send(:"#{what}_#{kind}", image, *arguments) }
         end
       end

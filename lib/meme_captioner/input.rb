@@ -9,6 +9,12 @@ module MemeCaptioner
     MAX_BYTES = 512 << 20
     URL = %r{\A(?:[a-z][a-z0-9+.-]+://|data:)}i
 
+    # @return [Array<Class>] what reading an image raises that is wrong with this one image: a missing file, wrong arguments
+    def self.reading_errors
+      missing = [ActiveStorage::FileNotFoundError] if defined?(ActiveStorage::FileNotFoundError)
+      [ArgumentError, TypeError, Errno::ENOENT, *missing]
+    end
+
     # @raise [ArgumentError] for a URL and for an attachment without a file
     # @raise [TypeError] for what is no image at all
     def initialize(image)

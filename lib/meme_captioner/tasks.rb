@@ -4,15 +4,28 @@ require "rake"
 require_relative "cli"
 
 module MemeCaptioner
-  # `require "meme_captioner/tasks"` in a Rakefile defines the tasks of lib/tasks/meme_captioner.rake.
+  # `require "meme_captioner/tasks"` in a Rakefile defines the tasks of lib/tasks/meme_captioner.rake; in Rails they are there.
   module Tasks
-    # Does what the command does, within the application: with its settings and the models that it registered.
-    # @return [void]
-    def self.run(command, name)
-      code = CLI.start([command, name].compact)
-      exit(code) unless code.zero?
+    class << self
+      # Defines the tasks once, however many ask.
+      # @return [void]
+      def define
+        load File.expand_path("../tasks/meme_captioner.rake", __dir__) unless Rake::Task.task_defined?("meme_captioner:check")
+      end
+
+      # Does what the command does, within the application: with its settings and the models that it registered.
+      # @return [void]
+      def run(command, name)
+        finish(CLI.start([command, name].compact))
+      end
+
+      # Ends the process with the code unless everything went well.
+      # @return [void]
+      def finish(code)
+        exit(code) unless code.zero?
+      end
     end
   end
 end
 
-load File.expand_path("../tasks/meme_captioner.rake", __dir__)
+MemeCaptioner::Tasks.define

@@ -4,6 +4,12 @@ module MemeCaptioner
   # The model "test": answers at once with the file's name, without weights and without the compiled library. The file itself
   # is not read.
   class TestCaptioner < Captioner
+    # @api private
+    # @return [String] the caption of an {Input}
+    def self.describe(input)
+      "Test description for #{input.stem}"
+    end
+
     # @return [true]
     def downloaded?
       true
@@ -34,7 +40,7 @@ module MemeCaptioner
     private
 
     def caption(input, _generation)
-      "Test description for #{input.stem}"
+      self.class.describe(input)
     end
   end
 end

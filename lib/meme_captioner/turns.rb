@@ -16,7 +16,7 @@ module MemeCaptioner
     def take
       ticket = Thread::Queue.new
       begin
-        enter(ticket)
+        Thread.handle_interrupt(Object => :never) { enter(ticket) }
         ticket.pop
         yield
       ensure
@@ -49,9 +49,12 @@ module MemeCaptioner
       end
     end
 
+    # Whoever comes in or leaves lets others in, so it must not be interrupted half-way: a ticket would be lost. A signal's
+    # handler that raises cannot be held back, so a ticket leaves one list only when it is in the other.
     def admit
-      while @working.size < @limit.call && (ticket = @waiting.shift)
+      while @working.size < @limit.call && (ticket = @waiting.first)
         @working << ticket
+        @waiting.shift
         ticket << true
       end
     end

@@ -6,6 +6,11 @@ namespace :meme_captioner do
     Rake::Task["environment"].invoke if Rake::Task.task_defined?("environment")
   end
 
+  desc "Caption the rows that have no caption: MODEL=ImageCore [SCOPE=uncaptioned] [LIMIT=] [INLINE=1] [RETRY_FAILED=1]"
+  task backfill: :application do
+    MemeCaptioner::Tasks.finish(MemeCaptioner::Backfill.from(ENV).run)
+  end
+
   desc "Check every byte of a model's files and caption a sample: exits with 1 if something is damaged"
   task :check, [:name] => :application do |_, arguments|
     MemeCaptioner::Tasks.run("check", arguments[:name])
@@ -19,5 +24,11 @@ namespace :meme_captioner do
   desc "Measure a model's memory in fresh processes"
   task :memory, [:name] => :application do |_, arguments|
     MemeCaptioner::Tasks.run("memory", arguments[:name])
+  end
+
+  desc "Create or update the rows of the table of models, ImageToText unless another is named"
+  task :seed, [:table] => :application do |_, arguments|
+    table = arguments.fetch(:table, "ImageToText")
+    puts "#{table}: #{MemeCaptioner::Seeds.apply(Object.const_get(table)).size} models"
   end
 end

@@ -2,7 +2,13 @@
 
 # Stands in for the compiled library: records what it is asked and answers at once.
 class FakeNative
+  SECONDS = [0.01, 0.2, 0.03, 0.4].freeze
+
   Model = Struct.new(:key, :native) do
+    def bytes
+      100
+    end
+
     def caption_path(path, *options)
       raise Errno::ENOENT, path unless File.exist?(path)
 
@@ -29,9 +35,13 @@ class FakeNative
     @loaded[key] ||= Model.new(key, self)
   end
 
+  def find(key)
+    @loaded[key]
+  end
+
   def answer(*call)
     @calls << call
-    @answers.call(*call)
+    [@answers.call(*call), 3, SECONDS]
   end
 
   def fetch(*call)

@@ -36,12 +36,31 @@ RSpec.describe MemeCaptioner::Captioner do
   it "fetches only what is not there" do
     captioner.load
     expect(names).to eq %i[cached fetch load]
+    MemeCaptioner.unload("Florence-2-base")
     native.calls.clear
     native.cached_folder = "/cached"
     MemeCaptioner.select("Florence-2-base").load
     expect(native.calls.map { |call| call.first(3) }).to match [
       [:cached, "microsoft/Florence-2-base", captioner.hub_revision], [:load, "Florence-2-base", "/cached"]
     ]
+  end
+
+  it "does not look at the files of what is loaded" do
+    captioner.load
+    native.calls.clear
+    MemeCaptioner.select("Florence-2-base").extract(StringIO.new("bytes"))
+    expect(names).to eq [:caption_bytes]
+  end
+
+  it "looks at them again for another recipe or folder" do
+    native.cached_folder = "/cached"
+    MemeCaptioner.select("Florence-2-base-int4").load
+    [-> { MemeCaptioner.config.recipe = :balanced }, -> { MemeCaptioner.config.cache_dir = "/models" }].each do |change|
+      native.calls.clear
+      change.call
+      MemeCaptioner.select("Florence-2-base-int4").load
+      expect(names).to eq %i[cached pack load]
+    end
   end
 
   it "passes the settings on" do
@@ -131,6 +150,17 @@ RSpec.describe MemeCaptioner::Captioner do
       expect(names).to be_empty
       expect(all.first).to eq [images.first, "a caption"]
       expect(native.calls.last).to include("<OCR>")
+    end
+
+    it "takes a file that the storage has lost for an image's error" do
+      stub_const("ActiveStorage::FileNotFoundError", Class.new(StandardError))
+      blob = Struct.new(:download) do
+        def open
+          raise ActiveStorage::FileNotFoundError, "lost"
+        end
+      end
+      result = captioner.extract_all([blob.new]).first.last
+      expect(result).to be_an(MemeCaptioner::UnreadableImageError).and have_attributes(message: "lost")
     end
 
     it "raises what concerns the whole batch" do

@@ -1,23 +1,26 @@
 //! The process-global cache of captioners: one load per model, however many threads ask.
 
-use std::collections::HashMap;
+mod forks;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use once_cell::sync::Lazy;
-
 use crate::captioner::Captioner;
 use crate::{Error, Result};
 
-static CACHE: Lazy<Cache> = Lazy::new(Cache::default);
+pub use forks::survive_forks;
+
+static CACHE: Cache = Cache { entries: Mutex::new(BTreeMap::new()), changed: Condvar::new(), clock: AtomicU64::new(0) };
 
 /// How often a thread that waits for another's load looks at its wish to stop.
 const POLL: Duration = Duration::from_millis(20);
 
-#[derive(Default)]
+type Entries = BTreeMap<String, Entry>;
+
 struct Cache {
-    entries: Mutex<HashMap<String, Entry>>,
+    entries: Mutex<Entries>,
     changed: Condvar,
     clock: AtomicU64,
 }
@@ -30,7 +33,7 @@ enum Entry {
 }
 
 impl Cache {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         // Nothing that can panic runs under the lock, and the map is whole after every statement.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -38,7 +41,7 @@ impl Cache {
 
 /// Drops the models that were asked for the longest time ago, but not `keep`, until the rest fits into `limit` bytes.
 /// Captions that run on a dropped model keep it until they end.
-fn evict(entries: &mut HashMap<String, Entry>, keep: &str, limit: usize) {
+fn evict(entries: &mut Entries, keep: &str, limit: usize) {
     loop {
         let ready = || {
             entries.iter().filter_map(|(key, entry)| match entry {
@@ -111,18 +114,26 @@ pub fn fetch(
     Ok(captioner)
 }
 
+/// The captioner `key` if it is loaded.
+pub fn find(key: &str) -> Option<Arc<Captioner>> {
+    let now = CACHE.clock.fetch_add(1, Ordering::Relaxed);
+    match CACHE.lock().get_mut(key) {
+        Some(Entry::Ready(captioner, used)) => {
+            *used = now;
+            Some(captioner.clone())
+        }
+        _ => None,
+    }
+}
+
 /// Keys and weight bytes of what is loaded, sorted by key.
 pub fn loaded() -> Vec<(String, usize)> {
     let entries = CACHE.lock();
-    let mut loaded: Vec<_> = entries
-        .iter()
-        .filter_map(|(key, entry)| match entry {
-            Entry::Ready(captioner, _) => Some((key.clone(), captioner.bytes())),
-            Entry::Loading(_) => None,
-        })
-        .collect();
-    loaded.sort();
-    loaded
+    let loaded = entries.iter().filter_map(|(key, entry)| match entry {
+        Entry::Ready(captioner, _) => Some((key.clone(), captioner.bytes())),
+        Entry::Loading(_) => None,
+    });
+    loaded.collect()
 }
 
 /// Forgets a model and says whether it was there. Captions that run on it keep it until they end.

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::time::Instant;
+
+use rayon::ThreadPool;
 
 use crate::image::{load_bytes, load_path, Limits};
 use crate::kernels::{Buffer, Compute};
@@ -56,35 +59,68 @@ pub struct Caption {
     limits: Limits,
     options: Options,
     run: Option<Run>,
+    seconds: Seconds,
+}
+
+/// How long a caption was worked on, by what was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Seconds {
+    /// Reading the image, down to pixels of the model's size.
+    pub image: f64,
+    /// The vision tower and the projector.
+    pub vision: f64,
+    /// The text encoder.
+    pub encoder: f64,
+    /// The tokens of the caption.
+    pub decoder: f64,
 }
 
 impl Caption {
     /// Nothing is read before [`Caption::advance`].
     pub fn new(captioner: Arc<Captioner>, input: Input, limits: Limits, options: Options) -> Self {
-        Self { captioner, input, limits, options, run: None }
+        Self { captioner, input, limits, options, run: None, seconds: Seconds::default() }
     }
 
-    /// Works until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the next call
-    /// goes on. Heavy: to be called within the pool of [`crate::runtime::pool`].
-    pub fn advance(&mut self, stop: &AtomicBool) -> Result<String> {
-        let ids = self.advance_ids(stop)?;
+    /// Works on `pool` until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the
+    /// next call goes on.
+    ///
+    /// The pool gets one step at a time: a pool thread that waits for its part of a step may take up another caption's work,
+    /// and then this caption, and the wish to stop it, wait for that step only.
+    pub fn advance(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<String> {
+        let ids = self.advance_ids(pool, stop)?;
         Ok(self.captioner.model.processor().text(&ids))
     }
 
     /// [`Caption::advance`], but gives token ids; the start token is left out.
-    pub fn advance_ids(&mut self, stop: &AtomicBool) -> Result<Vec<u32>> {
+    pub fn advance_ids(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<Vec<u32>> {
         loop {
-            if let (Stage::Done, run) = self.step(stop)? {
+            if let (Stage::Done, run) = self.step(pool, stop)? {
                 return Ok(run.tokens()[1..].to_vec());
             }
         }
     }
 
-    fn step(&mut self, stop: &AtomicBool) -> Result<(Stage, &Run)> {
+    /// How many tokens there are so far; the start token is left out.
+    pub fn tokens(&self) -> usize {
+        self.run.as_ref().map_or(0, |run| run.tokens().len().saturating_sub(1))
+    }
+
+    /// What the work took so far; other captions' work in between is in it.
+    pub fn seconds(&self) -> Seconds {
+        self.seconds
+    }
+
+    fn step(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<(Stage, &Run)> {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
+        pool.install(|| self.work())
+    }
+
+    /// One step of the model; before the first the image is read.
+    fn work(&mut self) -> Result<(Stage, &Run)> {
         let model = &self.captioner.model;
+        let mut started = Instant::now();
         let mut run = match self.run.take() {
             Some(run) => run,
             None => {
@@ -92,12 +128,25 @@ impl Caption {
                     Input::Path(path) => load_path(path, &self.limits)?,
                     Input::Bytes(bytes) => load_bytes(bytes, &self.limits)?,
                 };
-                model.start(&image, &self.options)?
+                let run = model.start(&image, &self.options)?;
+                self.seconds.image += lap(&mut started);
+                run
             }
         };
         let stage = model.step(&mut run)?;
+        let seconds = match stage {
+            Stage::Vision(_) | Stage::ImageFeatures => &mut self.seconds.vision,
+            Stage::EncoderLayer | Stage::Encoder => &mut self.seconds.encoder,
+            Stage::Token | Stage::Done => &mut self.seconds.decoder,
+        };
+        *seconds += lap(&mut started);
         Ok((stage, self.run.insert(run)))
     }
+}
+
+/// Seconds since `from`, which becomes now.
+fn lap(from: &mut Instant) -> f64 {
+    std::mem::replace(from, Instant::now()).elapsed().as_secs_f64()
 }
 
 /// The scores of a given caption in the making, and if wanted the model's own caption of the same image: the image is
@@ -116,18 +165,18 @@ impl Scores {
 
     /// What the model says of each token of the given caption that is not forced. Errors and weight as for
     /// [`Caption::advance`], and those of [`Florence2::start_scoring`].
-    pub fn advance(&mut self, stop: &AtomicBool) -> Result<Vec<TokenScore>> {
+    pub fn advance(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<Vec<TokenScore>> {
         let captioner = self.own.captioner.clone();
         loop {
             match &mut self.scoring {
                 None => {
-                    if let (Stage::Encoder, run) = self.own.step(stop)? {
+                    if let (Stage::Encoder, run) = self.own.step(pool, stop)? {
                         self.scoring = Some(captioner.model.start_scoring(run, &self.given)?);
                     }
                 }
                 Some(_) if stop.load(Ordering::Relaxed) => return Err(Error::Interrupted),
                 Some(scoring) => {
-                    if captioner.model.score(scoring)? == Stage::Done {
+                    if pool.install(|| captioner.model.score(scoring))? == Stage::Done {
                         return Ok(scoring.scores().to_vec());
                     }
                 }
@@ -136,8 +185,8 @@ impl Scores {
     }
 
     /// [`Scores::advance`], and the ids of the model's own caption.
-    pub fn advance_both(&mut self, stop: &AtomicBool) -> Result<(Vec<u32>, Vec<TokenScore>)> {
-        let scores = self.advance(stop)?;
-        Ok((self.own.advance_ids(stop)?, scores))
+    pub fn advance_both(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<(Vec<u32>, Vec<TokenScore>)> {
+        let scores = self.advance(pool, stop)?;
+        Ok((self.own.advance_ids(pool, stop)?, scores))
     }
 }

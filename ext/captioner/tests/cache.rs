@@ -28,7 +28,7 @@ fn start(captioner: &Arc<Captioner>, cases: &Cases) -> Caption {
 
 fn caption(captioner: Arc<Captioner>, cases: &Cases) -> String {
     let mut caption = start(&captioner, cases);
-    runtime::pool().unwrap().install(|| caption.advance(&GO)).unwrap()
+    caption.advance(runtime::pool().unwrap(), &GO).unwrap()
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn waiting_for_another_load_can_be_interrupted() {
 
 /// Calls `work` until it is done, while another thread keeps stopping it; gives its result and how often it was stopped.
 fn while_stopped<T: Send>(mut work: impl FnMut(&AtomicBool) -> captioner::Result<T> + Send) -> (T, usize) {
-    let (stop, done, pool) = (AtomicBool::new(false), AtomicBool::new(false), runtime::pool().unwrap());
+    let (stop, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let (stop, done, mut stopped) = (&stop, &done, 0);
     let result = std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -117,7 +117,7 @@ fn while_stopped<T: Send>(mut work: impl FnMut(&AtomicBool) -> captioner::Result
         });
         loop {
             stop.store(false, Ordering::Relaxed);
-            match pool.install(|| work(stop)) {
+            match work(stop) {
                 Err(Error::Interrupted) => stopped += 1,
                 result => {
                     done.store(true, Ordering::Relaxed);
@@ -135,9 +135,10 @@ fn a_caption_goes_on_where_it_was_stopped() {
     let captioner = Arc::new(load(&cases).unwrap());
     let whole = caption(captioner.clone(), &cases);
     let mut caption = start(&captioner, &cases);
-    let stop = AtomicBool::new(true);
-    assert!(matches!(caption.advance(&stop), Err(Error::Interrupted)), "nothing is done before the flag is looked at");
-    let (resumed, stopped) = while_stopped(|stop| caption.advance(stop));
+    let (stop, pool) = (AtomicBool::new(true), runtime::pool().unwrap());
+    let stopped = caption.advance(pool, &stop);
+    assert!(matches!(stopped, Err(Error::Interrupted)), "nothing is done before the flag is looked at");
+    let (resumed, stopped) = while_stopped(|stop| caption.advance(pool, stop));
     assert_eq!(resumed, whole);
     assert!(stopped > 0, "it was stopped at least once");
 }
@@ -147,10 +148,10 @@ fn scores_go_on_where_they_were_stopped() {
     let cases = Cases::read();
     let captioner = Arc::new(load(&cases).unwrap());
     let pool = runtime::pool().unwrap();
-    let ids = pool.install(|| start(&captioner, &cases).advance_ids(&GO)).unwrap();
-    let whole = pool.install(|| Scores::new(start(&captioner, &cases), ids.clone()).advance(&GO)).unwrap();
+    let ids = start(&captioner, &cases).advance_ids(pool, &GO).unwrap();
+    let whole = Scores::new(start(&captioner, &cases), ids.clone()).advance(pool, &GO).unwrap();
     let mut scores = Scores::new(start(&captioner, &cases), ids.clone());
-    let (both, stopped) = while_stopped(|stop| scores.advance_both(stop));
+    let (both, stopped) = while_stopped(|stop| scores.advance_both(pool, stop));
     assert_eq!(both, (ids, whole));
     assert!(stopped > 0, "they were stopped at least once");
 }

@@ -11,6 +11,7 @@ use magnus::{Error, Module, Ruby};
 /// Defines `MemeCaptioner::Native`.
 #[magnus::init]
 fn init(ruby: &Ruby) -> Result<(), Error> {
+    captioner::cache::survive_forks();
     let native = ruby.define_module("MemeCaptioner")?.define_module("Native")?;
     model::init(ruby, native)?;
     hub::init(native)?;

@@ -8,8 +8,9 @@ use captioner::captioner::{Caption, Captioner, Input, Scores};
 use captioner::image::Limits;
 use captioner::kernels::Compute;
 use captioner::models::florence2::{Options, Task, TokenScore};
+use captioner::runtime::{self, ThreadPool};
 use captioner::weights::packed::{Packed, Recipe};
-use captioner::{cache, runtime, store};
+use captioner::{cache, store};
 use magnus::scan_args::{scan_args, ScanArgsRequired};
 use magnus::{function, method, prelude::*, Error, RHash, RModule, RString, Ruby, Value};
 
@@ -19,6 +20,9 @@ use crate::helpers::{errors::to_ruby, gvl};
 #[magnus::wrap(class = "MemeCaptioner::Native::Model", free_immediately, frozen_shareable)]
 struct Model(Arc<Captioner>);
 
+/// A caption: its text, how many tokens it has, and the seconds for image, vision, encoder and decoder.
+type Captioned = (String, usize, (f64, f64, f64, f64));
+
 /// Task, beams, tokens and pixel limit, as Ruby passes them.
 type Arguments = (RString, String, Option<usize>, Option<usize>, u64);
 
@@ -27,6 +31,7 @@ type Score = (u32, f32, u32);
 
 pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     native.define_singleton_method("load", function!(load, 3))?;
+    native.define_singleton_method("find", function!(find, 1))?;
     native.define_singleton_method("loaded", function!(loaded, 0))?;
     native.define_singleton_method("unload", function!(unload, 1))?;
     native.define_singleton_method("pack", function!(pack, 5))?;
@@ -58,6 +63,11 @@ fn load(ruby: &Ruby, key: String, place: RString, options: RHash) -> Result<Mode
         gvl::release(ruby, |stop| cache::fetch(&key, limit, stop, || Captioner::load(&place, map, compute)))?;
     tell_gc(ruby);
     Ok(Model(captioner))
+}
+
+/// `find(key)`: the model `key` if it is in the cache.
+fn find(key: String) -> Option<Model> {
+    cache::find(&key).map(Model)
 }
 
 /// `loaded`: `[[key, bytes], ...]`.
@@ -116,19 +126,21 @@ fn set_threads(threads: Option<usize>) {
 }
 
 impl Model {
-    /// `caption_path(path, task, num_beams, max_new_tokens, max_pixels)`
-    fn caption_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<String, Error> {
+    /// `caption_path(path, task, num_beams, max_new_tokens, max_pixels)`: `[text, tokens, seconds]`, see [`Captioned`].
+    fn caption_path(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Captioned, Error> {
         model.caption(ruby, arguments, from_path)
     }
 
-    /// `caption_bytes(bytes, task, num_beams, max_new_tokens, max_pixels)`
-    fn caption_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<String, Error> {
+    /// `caption_bytes(bytes, task, num_beams, max_new_tokens, max_pixels)`: see `caption_path`.
+    fn caption_bytes(ruby: &Ruby, model: &Self, arguments: &[Value]) -> Result<Captioned, Error> {
         model.caption(ruby, arguments, from_bytes)
     }
 
-    fn caption(&self, ruby: &Ruby, arguments: &[Value], input: fn(RString) -> Input) -> Result<String, Error> {
+    fn caption(&self, ruby: &Ruby, arguments: &[Value], input: fn(RString) -> Input) -> Result<Captioned, Error> {
         let mut caption = self.start(ruby, scan(arguments)?, input)?;
-        heavy(ruby, |stop| caption.advance(stop))
+        let text = heavy(ruby, |pool, stop| caption.advance(pool, stop))?;
+        let seconds = caption.seconds();
+        Ok((text, caption.tokens(), (seconds.image, seconds.vision, seconds.encoder, seconds.decoder)))
     }
 
     /// `ids_path(path, task, num_beams, max_new_tokens, max_pixels)`: the caption as token ids, which `text` turns into the
@@ -144,7 +156,7 @@ impl Model {
 
     fn ids(&self, ruby: &Ruby, arguments: &[Value], input: fn(RString) -> Input) -> Result<Vec<u32>, Error> {
         let mut caption = self.start(ruby, scan(arguments)?, input)?;
-        heavy(ruby, |stop| caption.advance_ids(stop))
+        heavy(ruby, |pool, stop| caption.advance_ids(pool, stop))
     }
 
     /// `text(ids)`: the caption of token ids.
@@ -167,7 +179,7 @@ impl Model {
     fn score(&self, ruby: &Ruby, arguments: &[Value], input: fn(RString) -> Input) -> Result<Vec<Score>, Error> {
         let (image, task, ids, max_pixels) = scan(arguments)?;
         let mut scores = Scores::new(self.start(ruby, (image, task, None, None, max_pixels), input)?, ids);
-        Ok(flat(heavy(ruby, |stop| scores.advance(stop))?))
+        Ok(flat(heavy(ruby, |pool, stop| scores.advance(pool, stop))?))
     }
 
     /// `compare_path(path, task, num_beams, max_new_tokens, max_pixels, ids)`: `[ids_path(...), score_path(...)]`, for little
@@ -190,7 +202,7 @@ impl Model {
         let (image, task, num_beams, max_new_tokens, max_pixels, ids) = scan(arguments)?;
         let own = self.start(ruby, (image, task, num_beams, max_new_tokens, max_pixels), input)?;
         let mut scores = Scores::new(own, ids);
-        let (ids, scores) = heavy(ruby, |stop| scores.advance_both(stop))?;
+        let (ids, scores) = heavy(ruby, |pool, stop| scores.advance_both(pool, stop))?;
         Ok((ids, flat(scores)))
     }
 
@@ -214,9 +226,9 @@ impl Model {
 }
 
 /// Computes without the GVL. The pool is chosen with it held: no fork can happen then, so it is this process's.
-fn heavy<T: Send>(ruby: &Ruby, mut work: impl FnMut(&AtomicBool) -> captioner::Result<T> + Send) -> Result<T, Error> {
+fn heavy<T>(ruby: &Ruby, mut work: impl FnMut(&ThreadPool, &AtomicBool) -> captioner::Result<T>) -> Result<T, Error> {
     let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
-    gvl::release(ruby, |stop| pool.install(|| work(stop)))
+    gvl::release(ruby, |stop| work(pool, stop))
 }
 
 fn flat(scores: Vec<TokenScore>) -> Vec<Score> {

@@ -1,0 +1,34 @@
+# frozen_string_literal: true
+
+require "active_support/core_ext/object/blank"
+require "active_support/core_ext/string/filters"
+
+module MemeCaptioner
+  # What a model declared with `captions`: the columns, where the image comes from, and how it is captioned.
+  # @api private
+  CaptionSettings = Struct.new(:column, :source, :error, :model, :limit, :task, keyword_init: true) do
+    # @return [String] why a row has no caption, as one line that any database takes, cut to the column's limit if it has one
+    def self.reason(error, limit)
+      text = error.message.dup.force_encoding(Encoding::UTF_8).scrub.delete("\0").squish
+      (text.presence || error.class.name).truncate([limit, self::LONGEST_REASON].compact.min)
+    end
+
+    # @return [Captioner] of the model that is chosen now
+    def captioner
+      name = model.respond_to?(:call) ? model.call : model
+      name ? MemeCaptioner.select(name) : MemeCaptioner.select
+    end
+
+    # @return [String]
+    def caption(record)
+      text = captioner.extract(record.public_send(source), task: task).strip
+      # Kept empty the row would be captioned again and again.
+      raise ImageError, "#{record.class.name} #{record.id}: the model has nothing to say about the image" if text.empty?
+
+      limit ? text.truncate(limit, separator: /\s/, omission: "") : text
+    end
+  end
+
+  # In characters.
+  CaptionSettings::LONGEST_REASON = 500
+end

@@ -1,0 +1,159 @@
+# frozen_string_literal: true
+
+RSpec.describe "interrupting a caption" do
+  around { |example| Timeout.timeout(Clock::HANGS * 5) { example.run } }
+
+  before { MemeCaptioner.register("mine", path: folder) }
+
+  after { MemeCaptioner.unload("mine") }
+
+  let(:captioner) { MemeCaptioner.select("mine").load }
+  let(:image) { "#{Commands::ROOT}/data/memes/meme-04.jpg" }
+  let(:options) { {} }
+  let(:expected) { caption }
+
+  def caption
+    captioner.extract(image, **options)
+  end
+
+  # The shortest of some, because a busy machine only makes them longer.
+  def measured(times)
+    expected
+    Array.new(times) { Clock.seconds { caption } }.min
+  end
+
+  # @return [Float] how much later than asked it came
+  def late_by(limit)
+    seconds = Clock.seconds { expect { Timeout.timeout(limit) { caption } }.to raise_error(Timeout::Error) }
+    seconds - limit
+  end
+
+  # A caption that cannot be interrupted ends three quarters of its time too late. The median, because on a busy machine
+  # one may be late by chance.
+  def expect_timeouts_to_act(times)
+    whole = measured(times)
+    late = Array.new(times) { late_by(whole / 4) }.sort
+    puts format("a caption of %<whole>d ms, interrupted after a quarter: late by %<late>s",
+                whole: whole * 1000, late: Clock.summary(late))
+    expect(late[times / 2]).to be < whole / 2
+    expect(caption).to eq expected
+  end
+
+  context "with the small model" do
+    let(:folder) { Checkpoints.tiny }
+
+    it("acts on a timeout between two steps") { expect_timeouts_to_act(9) }
+  end
+
+  context "with a model of full size" do
+    let(:folder) { Checkpoints.base }
+    let(:options) { { max_new_tokens: 4 } }
+
+    it("acts on a timeout between two steps") { expect_timeouts_to_act(3) }
+
+    # With one compute thread a caption waits for the other's step, but not for the other's caption.
+    it "acts on a timeout while another caption computes" do
+      MemeCaptioner.config.threads = 1
+      expected
+      other = Thread.new { captioner.extract(image, max_new_tokens: 200) }
+      3.times { expect { Timeout.timeout(0.2) { caption } }.to raise_error(Timeout::Error) }
+      expect(other).to be_alive
+    ensure
+      other.kill.join
+    end
+
+    script = <<~RUBY
+      require "meme_captioner"
+      MemeCaptioner.register("mine", path: ARGV[0])
+      captioner = MemeCaptioner.select("mine").load
+      puts "loaded"
+      $stdout.flush
+      captioner.extract(ARGV[1], max_new_tokens: 200)
+    RUBY
+
+    it "acts on Ctrl-C and on TERM in a process of its own" do
+      whole = measured(1)
+      %w[INT TERM].each do |signal|
+        child = IO.popen([RbConfig.ruby, "-I", "#{Commands::ROOT}/lib", "-e", script, folder, image], err: File::NULL)
+        child.gets && sleep(whole / 4)
+        seconds = Clock.seconds { Process.kill(signal, child.pid) && Process.wait(child.pid) }
+        expect([Process.last_status.termsig, seconds]).to match [Signal.list.fetch(signal), be < whole / 2]
+      ensure
+        child&.close
+      end
+    end
+  end
+
+  context "two hundred times, at random" do
+    let(:folder) { Checkpoints.quick }
+    let(:whole) { measured(5) }
+
+    # One turn: a turn that an interrupted caption kept would stop all others.
+    before { MemeCaptioner.config.max_concurrent = 1 }
+
+    def in_a_thread
+      started = Thread::Queue.new
+      thread = Thread.new do
+        Thread.current.report_on_exception = false
+        started << true
+        caption
+      end
+      started.pop
+      sleep(whole * rand)
+      yield thread
+      thread.value
+    end
+
+    # Sent to the main thread while it captions or, seldom, while it waits for the sender.
+    def signalled(handler)
+      before = trap("USR1", &handler)
+      sender = Thread.new { sleep(whole * rand) && Process.kill("USR1", Process.pid) }
+      caption.tap { sender.join }
+    ensure
+      sender.join
+      trap("USR1", before)
+    end
+
+    def interrupt(way)
+      case way
+      when :timeout then Timeout.timeout(whole * rand) { caption }
+      when :kill then in_a_thread(&:kill)
+      when :raise then in_a_thread { |thread| thread.raise(IOError, "raised") }
+      when :wakeup then in_a_thread { |thread| thread.wakeup if thread.alive? }
+      when :handled_signal then signalled(->(*) { @handled += 1 })
+      when :raising_signal then signalled(->(*) { raise IOError, "raised" })
+      end
+    rescue IOError, Timeout::Error, ThreadError
+      nil
+    end
+
+    def resident_mib
+      GC.start
+      File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i / 1024.0
+    end
+
+    ways = %i[timeout kill raise wakeup handled_signal raising_signal]
+    harmless = %i[wakeup handled_signal]
+
+    # A caption's state takes some MiB: leaked two hundred times it would be hundreds.
+    it "leaves every following caption right, loses none that may go on, and keeps no memory" do
+      @handled = 0
+      whole
+      sizes = []
+      outcomes = (ways * 34).first(200).shuffle.each_with_index.map do |way, index|
+        sizes << resident_mib if index == 40
+        text = interrupt(way)
+        expect(caption).to eq(expected), "after #{way}"
+        [way, text]
+      end
+      sizes << resident_mib
+      cut, ended = outcomes.partition { |_, text| text.nil? }
+      puts "of #{outcomes.size}: #{cut.map(&:first).tally} cut short, #{ended.map(&:first).tally} went on; " \
+           "memory from #{sizes.map(&:round).join(" to ")} MiB"
+      expect([cut.map(&:first) & harmless, ended.map(&:last).uniq]).to eq [[], [expected]]
+      expect(cut.map(&:first).uniq).to match_array(ways - harmless)
+      expect(@handled).to eq outcomes.map(&:first).count(:handled_signal)
+      expect(sizes.last - sizes.first).to be < 48
+    end
+  end
+end
