@@ -6,8 +6,12 @@ use multiversion::multiversion;
 /// (Cephes, `expf`), written so that the compiler turns a loop over it into vector code.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
+    // Adding it rounds to an integer, which is then found in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
-    let n = (x * std::f32::consts::LOG2_E + 0.5).floor();
+    let n = x * std::f32::consts::LOG2_E + ROUND;
+    let bits = n.to_bits();
+    let n = n - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let p = 1.987_569_1e-4;
     let p = p * r + 1.398_199_9e-3;
@@ -16,7 +20,7 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 0.5;
     let y = p * r * r + r + 1.0;
-    y * f32::from_bits(((n as i32 + 127) as u32) << 23)
+    y * f32::from_bits((bits << 23).wrapping_add(1.0f32.to_bits()))
 }
 
 /// The error function, within 1e-6 of the exact value: a rational approximation on `[-4, 4]`, the range in which an
@@ -57,25 +61,35 @@ pub fn add(into: &mut [f32], values: &[f32]) {
 }
 
 /// Softmax of one row, in place, of `scale * row`.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
 pub fn softmax(row: &mut [f32], scale: f32) {
+    let inverse = 1.0 / exp_row(row, scale);
+    scale_row(row, inverse);
+}
+
+/// The softmax of `scale * row` before it is divided by its sum, in place; gives the sum. What is linear in the softmax can
+/// be divided afterwards, which is often less work.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
+pub fn exp_row(row: &mut [f32], scale: f32) -> f32 {
     let max = maximum(row) * scale;
     let mut sums = [0f32; 16];
-    let mut chunks = row.chunks_exact_mut(16);
-    for chunk in &mut chunks {
+    let (chunks, rest) = row.as_chunks_mut::<16>();
+    for chunk in chunks {
         for (v, s) in chunk.iter_mut().zip(&mut sums) {
             *v = exp(*v * scale - max);
             *s += *v;
         }
     }
-    for v in chunks.into_remainder() {
+    for v in rest {
         *v = exp(*v * scale - max);
         sums[0] += *v;
     }
-    let inverse = 1.0 / sums.iter().sum::<f32>();
-    for v in row {
-        *v *= inverse;
-    }
+    sums.iter().sum()
+}
+
+/// `row *= factor`.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn scale_row(row: &mut [f32], factor: f32) {
+    row.iter_mut().for_each(|v| *v *= factor);
 }
 
 /// The largest value, in sixteen lanes.

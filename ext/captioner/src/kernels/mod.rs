@@ -18,7 +18,7 @@ pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
 pub use elementwise::{add, erf, exp, gelu, softmax};
 pub use isa::Isa;
-pub use matmul::{dot, matmul, matmul_rows, Epilogue};
+pub use matmul::{dot, matmul, matmul_rows, Epilogue, FEW_ROWS};
 pub use matrix::{Arithmetic, BlockScales, Buffer, Matrix, Storage};
 pub use norm::layer_norm;
 pub use scratch::Scratch;
