@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::simd::{dispatched, Vector};
 use super::Scratch;
 
 /// `x += depthwise3x3(x) + bias`, zero padding of one; `kernel` is `[9, channels]`, tap-major.
@@ -52,70 +52,64 @@ fn depthwise_band(
     }
 }
 
-/// Channels and pixels of one block of outputs: its sums stay in registers, and each tap is read once for all pixels.
-const LANES: usize = 16;
+/// Pixels of one block of outputs: their sums stay in registers, and each tap is read once for all of them.
 const PIXELS: usize = 4;
 
-/// One image row from the three padded rows around it.
-#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma"))]
-fn depthwise_row(rows: [&[f32]; 3], kernel: &[f32], bias: &[f32], out: &mut [f32]) {
+dispatched! {
+    /// One image row from the three padded rows around it.
+    pub fn depthwise_row(rows: [&[f32]; 3], kernel: &[f32], bias: &[f32], out: &mut [f32]) = depthwise_row_kernel
+}
+
+#[inline(always)]
+unsafe fn depthwise_row_kernel<V: Vector>(rows: [&[f32]; 3], kernel: &[f32], bias: &[f32], out: &mut [f32]) {
     let channels = bias.len();
-    let whole = channels / LANES * LANES;
+    assert!(kernel.len() == 9 * channels && rows.iter().all(|row| row.len() >= out.len() + 2 * channels));
+    let whole = channels / V::LANES * V::LANES;
     for (block, out) in out.chunks_mut(PIXELS * channels).enumerate() {
-        let pixels = out.len() / channels;
-        let from = block * PIXELS * channels;
-        for channel in (0..whole).step_by(LANES) {
-            if pixels == PIXELS {
-                depthwise_block::<PIXELS>(rows, from, channel, kernel, bias, out);
-            } else {
-                for pixel in 0..pixels {
-                    let at = pixel * channels;
-                    depthwise_block::<1>(rows, from + at, channel, kernel, bias, &mut out[at..]);
-                }
-            }
-        }
-        for (at, out) in out.iter_mut().enumerate().filter(|(at, _)| at % channels >= whole) {
-            let channel = at % channels;
-            *out = bias[channel] + rows[1][from + at + channels];
-            for tap in 0..9 {
-                *out += rows[tap / 3][from + at + tap % 3 * channels] * kernel[tap * channels + channel];
+        let rows = rows.map(|row| &row[block * PIXELS * channels..]);
+        if out.len() == PIXELS * channels {
+            depthwise_pixels::<V, PIXELS>(rows, kernel, bias, out, 0..whole);
+            depthwise_pixels::<f32, PIXELS>(rows, kernel, bias, out, whole..channels);
+        } else {
+            for (pixel, out) in out.chunks_exact_mut(channels).enumerate() {
+                let rows = rows.map(|row| &row[pixel * channels..]);
+                depthwise_pixels::<V, 1>(rows, kernel, bias, out, 0..whole);
+                depthwise_pixels::<f32, 1>(rows, kernel, bias, out, whole..channels);
             }
         }
     }
 }
 
-/// `P` pixels from value `from` of the padded rows on, and sixteen channels.
+/// `P` pixels, a vector of channels at a time. The padded rows begin a pixel before the output.
 #[inline(always)]
-fn depthwise_block<const P: usize>(
+unsafe fn depthwise_pixels<V: Vector, const P: usize>(
     rows: [&[f32]; 3],
-    from: usize,
-    channel: usize,
     kernel: &[f32],
     bias: &[f32],
     out: &mut [f32],
+    range: Range<usize>,
 ) {
     let channels = bias.len();
-    let lanes = |values: &[f32], at: usize| -> [f32; LANES] { std::array::from_fn(|i| values[at..at + LANES][i]) };
-    let bias = lanes(bias, channel);
-    let mut sums = [bias; P];
-    for (ky, row) in rows.into_iter().enumerate() {
-        let taps: [_; 3] = std::array::from_fn(|kx| lanes(kernel, (3 * ky + kx) * channels + channel));
-        for at in 0..P + 2 {
-            let x = lanes(row, from + at * channels + channel);
-            for (kx, tap) in taps.iter().enumerate() {
-                let Some(sum) = at.checked_sub(kx).and_then(|pixel| sums.get_mut(pixel)) else { continue };
-                for i in 0..LANES {
-                    sum[i] += x[i] * tap[i];
-                    // The residual.
-                    if (ky, kx) == (1, 1) {
-                        sum[i] += x[i];
+    for channel in range.step_by(V::LANES) {
+        let mut sums = [V::load(bias.as_ptr().add(channel)); P];
+        for (ky, row) in rows.into_iter().enumerate() {
+            let tap = |kx: usize| V::load(kernel.as_ptr().add((3 * ky + kx) * channels + channel));
+            let taps = [tap(0), tap(1), tap(2)];
+            for at in 0..P + 2 {
+                let x = V::load(row.as_ptr().add(at * channels + channel));
+                for kx in 0..3 {
+                    if at >= kx && at - kx < P {
+                        sums[at - kx] = x.mul_add(taps[kx], sums[at - kx]);
                     }
+                }
+                if ky == 1 && at >= 1 && at <= P {
+                    sums[at - 1] = sums[at - 1].add(x);
                 }
             }
         }
-    }
-    for (pixel, sum) in sums.iter().enumerate() {
-        out[pixel * channels + channel..][..LANES].copy_from_slice(sum);
+        for (pixel, sum) in sums.into_iter().enumerate() {
+            sum.store(out.as_mut_ptr().add(pixel * channels + channel));
+        }
     }
 }
 
@@ -173,6 +167,7 @@ impl Patches {
 
 #[cfg(test)]
 mod tests {
+    use super::super::simd::tests::versions;
     use super::*;
 
     #[test]
@@ -195,6 +190,23 @@ mod tests {
                 }
                 assert!((out - sum).abs() < 1e-3, "{height}x{width}x{channels} at {at}: {out} {sum}");
             }
+        }
+    }
+
+    #[test]
+    fn every_vector_gives_the_same_row() {
+        for (width, channels) in [(1, 5), (9, 16), (4, 37)] {
+            let row: Vec<f32> = (0..(width + 2) * channels).map(|i| (i * 7 % 23) as f32 - 11.0).collect();
+            let kernel: Vec<f32> = (0..9 * channels).map(|i| (i % 13) as f32 * 0.1).collect();
+            let bias = vec![0.5; channels];
+            let mut expected = vec![0.0; width * channels];
+            // SAFETY: a vector of one lane needs nothing.
+            unsafe { depthwise_row_kernel::<f32>([&row; 3], &kernel, &bias, &mut expected) };
+            versions!(V => {
+                let mut out = vec![0.0; width * channels];
+                depthwise_row_kernel::<V>([&row; 3], &kernel, &bias, &mut out);
+                assert!(out.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-3), "{width}x{channels}");
+            });
         }
     }
 
