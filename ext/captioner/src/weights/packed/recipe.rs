@@ -12,7 +12,7 @@
 //!         decoder       the text decoder, without the output layer
 //!         embedding     the token table, which is the output layer too
 //!         convolution   patch convolutions
-//!         a.b.c         what begins so in Microsoft's layout: vision_tower.blocks.0
+//!         a.b.*.c       what begins so in Microsoft's layout, * being any one part: vision_tower.blocks.0
 //! FORM    keep          as the checkpoint has it
 //!         int8          int8 rows
 //!         nf4-64-double            4-bit blocks: code, values a block, plain or double-quantized scales
@@ -87,15 +87,34 @@ impl Place {
     }
 }
 
-/// Is `name` the tensor `path`, or one below it?
+/// Is `name` the tensor `path`, or one below it? A part `*` of the path is any part of the name.
 fn below(name: &str, path: &str) -> bool {
-    name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    let mut parts = name.split('.');
+    path.split('.').all(|wanted| parts.next().is_some_and(|part| wanted == "*" || wanted == part))
 }
 
 impl Recipe {
     /// Every matrix in NF4, blocksize 64, double quantization.
     pub fn compact() -> Self {
         Self::of("compact", vec![(Place::All, Form::Blocks(Scheme::NF4, Fit::Largest))])
+    }
+
+    /// [`Recipe::compact`], but int8 for the matrices that most of its errors come from and that are few: those that pixels
+    /// and positions pass on their way in, and those of the decoder that the image passes. docs/quality.md has the figures.
+    pub fn mixed() -> Self {
+        let below = |path: &str| (Place::Below(path.into()), Form::Int8);
+        let cross = |layer: &str| below(&format!("language_model.model.decoder.layers.*.encoder_attn.{layer}"));
+        let own = [
+            (Place::Convolution, Form::Int8),
+            below("vision_tower.blocks.0"),
+            below("vision_tower.blocks.1"),
+            below("image_projection"),
+            below("language_model.model.*.embed_positions"),
+            cross("k_proj"),
+            cross("v_proj"),
+            cross("out_proj"),
+        ];
+        Self::of("mixed", [Self::compact().rules, own.to_vec()].concat())
     }
 
     /// The token table in int8 and patch convolutions as they are; the rest as in `compact`.
@@ -118,10 +137,10 @@ impl Recipe {
     /// # Errors
     /// `InvalidArgument` for an unknown one.
     pub fn named(name: &str) -> Result<Self> {
-        [Self::compact(), Self::balanced()]
+        [Self::compact(), Self::mixed(), Self::balanced()]
             .into_iter()
             .find(|recipe| recipe.name == name)
-            .ok_or_else(|| Error::InvalidArgument(format!("unknown recipe {name:?}; compact or balanced")))
+            .ok_or_else(|| Error::InvalidArgument(format!("unknown recipe {name:?}; compact, mixed or balanced")))
     }
 
     /// Its name; a recipe of its own rules is named by them.
@@ -168,7 +187,9 @@ impl FromStr for Place {
         if let Some((_, place)) = PLACES.iter().find(|(name, _)| *name == text) {
             return Ok(place.clone());
         }
-        let is_path = text.contains('.') && text.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c));
+        let is_part =
+            |part: &str| part == "*" || !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let is_path = text.contains(['.', '_']) && text.split('.').all(is_part);
         let unknown = || {
             let known = PLACES.map(|(name, _)| name).join(", ");
             Error::InvalidArgument(format!("{text:?} is no place of a recipe: {known}, or the path of a tensor"))
@@ -272,23 +293,28 @@ mod tests {
             "all=nf4-64-double",
             "all=nf4-64-double-fitted,embedding=int8,convolution=keep",
             "vision=int4-32-plain",
-            "encoder=nf4-128-double,decoder=int8,vision_tower.blocks.0=int8,image_projection.=keep",
+            "encoder=nf4-128-double,decoder=int8,vision_tower.blocks.0=int8,image_projection=keep",
         ] {
             let recipe: Recipe = text.parse().unwrap();
             assert_eq!((recipe.name(), recipe.rules().as_str()), (text, text));
             assert_eq!(recipe.rules().parse::<Recipe>().unwrap(), recipe);
         }
-        assert_eq!("balanced".parse::<Recipe>().unwrap(), Recipe::balanced());
+        for named in [Recipe::compact(), Recipe::mixed(), Recipe::balanced()] {
+            assert_eq!(named.name().parse::<Recipe>().unwrap(), named);
+            assert_eq!(named.rules().parse::<Recipe>().unwrap().rules, named.rules);
+        }
         assert_eq!(Recipe::balanced().rules(), "all=nf4-64-double,embedding=int8,convolution=keep");
     }
 
     #[test]
     fn what_is_no_recipe_says_why() {
         for (text, why) in [
-            ("small", "compact or balanced"),
+            ("small", "compact, mixed or balanced"),
             ("all=nf4-64-double,", "PLACE=FORM"),
             ("everything=int8", "no place"),
             ("Vision=int8", "no place"),
+            ("image_projection.=int8", "no place"),
+            ("vision_tower.block*=int8", "no place"),
             ("all=int4", "no form"),
             ("all=nf4-48-double", "power of two"),
             ("all=fp4-64-double", "use nf4"),
@@ -309,6 +335,24 @@ mod tests {
         assert_eq!(form("vision_tower.blocks.1=int8,all=nf4-64-double", LINEAR), "nf4-64-double");
         let longer = ("vision_tower.blocks.10.0.fc1.weight", &[8, 8][..]);
         assert_eq!(form("vision_tower.blocks.1=int8", longer), "keep", "10 is not below 1");
+        assert_eq!(form("language_model.model.*.layers.*.fc1=int8", DECODER), "int8");
+        assert_eq!(form("language_model.model.*.layers.*.fc2=int8", DECODER), "keep");
+        assert_eq!(form("image_projection=int8", PROJECTION), "int8");
+    }
+
+    #[test]
+    fn mixed_has_eight_bits_where_it_says() {
+        let cross = "language_model.model.decoder.layers.5.encoder_attn";
+        let eight = ["k_proj", "v_proj", "out_proj"].map(|layer| format!("{cross}.{layer}.weight"));
+        for name in eight.iter().map(String::as_str).chain([PROJECTION.0, CONVOLUTION.0, LINEAR.0]) {
+            let shape: &[usize] = if name == CONVOLUTION.0 { CONVOLUTION.1 } else { &[768, 768] };
+            assert_eq!(form("mixed", (name, shape)), "int8", "{name}");
+        }
+        let query = format!("{cross}.q_proj.weight");
+        let late = "vision_tower.blocks.2.0.spatial_block.window_attn.fn.qkv.weight";
+        for name in [&query, late, TOKENS.0, ENCODER.0, DECODER.0] {
+            assert_eq!(form("mixed", (name, &[768, 768])), "nf4-64-double", "{name}");
+        }
     }
 
     #[test]
