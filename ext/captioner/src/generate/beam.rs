@@ -1,9 +1,13 @@
 //! Beam search over one image (transformers 5, `GenerationMixin._beam_search`, with a batch of one).
 
 use super::logits::{log_softmax, EarlyStopping, Processors, Settings};
+use crate::kernels::max;
 
 /// A score that stands for "not there"; the reference's own constant, so that ties fall as they do there.
 const ABSENT: f32 = -1.0e9;
+
+/// Tokens whose largest score is looked at before each of them is.
+const RUN: usize = 64;
 
 /// What follows a step.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,8 +88,13 @@ impl Search {
         let mut best = Best::new(keep);
         for (parent, beam) in self.running.iter().enumerate() {
             let scores = &logits[row(parent) * vocabulary..][..vocabulary];
-            for (token, score) in scores.iter().enumerate() {
-                best.offer(Candidate { parent, token: token as u32, score: score + beam.score });
+            for (run, scores) in scores.chunks(RUN).enumerate() {
+                if !best.wants(max(scores) + beam.score) {
+                    continue;
+                }
+                for (i, score) in scores.iter().enumerate() {
+                    best.offer(Candidate { parent, token: (run * RUN + i) as u32, score: score + beam.score });
+                }
             }
         }
         let candidates = best.candidates;
@@ -155,9 +164,15 @@ impl Best {
         Self { keep, candidates: Vec::with_capacity(keep + 1), floor: f32::NEG_INFINITY }
     }
 
+    /// Would it take a later candidate of this score?
+    #[inline]
+    fn wants(&self, score: f32) -> bool {
+        self.candidates.len() < self.keep || score > self.floor
+    }
+
     #[inline]
     fn offer(&mut self, candidate: Candidate) {
-        if self.candidates.len() == self.keep && candidate.score <= self.floor {
+        if !self.wants(candidate.score) {
             return;
         }
         let at = self.candidates.partition_point(|other| other.score >= candidate.score);

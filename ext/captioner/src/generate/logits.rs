@@ -90,9 +90,7 @@ impl Processors {
 
 /// `log_softmax` in place.
 pub(crate) fn log_softmax(logits: &mut [f32]) {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|v| f64::from(crate::kernels::exp(v - max))).sum();
-    let shift = max + sum.ln() as f32;
+    let shift = crate::kernels::log_sum_exp(logits);
     logits.iter_mut().for_each(|v| *v -= shift);
 }
 

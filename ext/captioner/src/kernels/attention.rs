@@ -3,6 +3,7 @@
 
 use multiversion::multiversion;
 
+use super::elementwise::{exp_row, scale_row};
 use super::product::{product, transpose, Left, Out, Right, Start};
 use super::{dot, softmax, Scratch};
 
@@ -38,7 +39,8 @@ pub fn attend(q: &[f32], k: &[f32], v: &[f32], tokens: usize, heads: Heads, scal
                 Start::default(),
                 Out { values: &mut scores, row: tokens },
             );
-            scores.chunks_exact_mut(tokens).take(rows).for_each(|row| softmax(row, scale));
+            let mut sums = [0.0; QUERIES];
+            scores.chunks_exact_mut(tokens).zip(&mut sums[..rows]).for_each(|(row, sum)| *sum = exp_row(row, scale));
             product(
                 (rows, dim, tokens),
                 Left { values: &scores, row: tokens, step: 1 },
@@ -46,6 +48,9 @@ pub fn attend(q: &[f32], k: &[f32], v: &[f32], tokens: usize, heads: Heads, scal
                 Start::default(),
                 Out { values: &mut out[first * width + at..], row: width },
             );
+            for (row, sum) in out[first * width..].chunks_mut(width).zip(&sums[..rows]) {
+                scale_row(&mut row[at..at + dim], 1.0 / sum);
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ const PANEL: usize = 64;
 /// Rows of a panel that are unpacked before they are turned into columns.
 const UNPACKED: usize = 16;
 /// Up to this many rows of `x` the weights are read once for all of them.
-const FEW_ROWS: usize = 8;
+pub const FEW_ROWS: usize = 8;
 
 /// What happens to a product before it is written.
 #[derive(Clone, Copy, PartialEq, Eq)]

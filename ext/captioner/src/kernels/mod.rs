@@ -12,13 +12,14 @@ mod norm;
 mod panels;
 mod product;
 mod scratch;
+mod simd;
 
 pub use attention::{add_channel_scores, attend, attend_cached, mix_channels, Heads};
 pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
-pub use elementwise::{add, erf, exp, gelu, softmax};
+pub use elementwise::{add, gelu, log_sum_exp, max, softmax};
 pub use isa::Isa;
-pub use matmul::{dot, matmul, matmul_rows, Epilogue};
+pub use matmul::{dot, matmul, matmul_rows, Epilogue, FEW_ROWS};
 pub use matrix::{Arithmetic, BlockScales, Buffer, Matrix, Storage};
 pub use norm::layer_norm;
 pub use scratch::Scratch;

@@ -3,9 +3,9 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::{map_rows, rows, with_values, LayerNorm, Linear};
+use super::{in_place, rows, with_values, LayerNorm, Linear};
 use crate::kernels::{
-    add, add_channel_scores, attend, attend_cached, mix_channels, softmax, Epilogue, Heads, TILE_ROWS,
+    add, add_channel_scores, attend, attend_cached, mix_channels, softmax, Epilogue, Heads, Scratch, TILE_ROWS,
 };
 use crate::weights::Scope;
 use crate::Result;
@@ -28,56 +28,40 @@ impl WindowAttention {
         Self { norm, qkv, proj, heads, window }
     }
 
-    /// `x + proj(attention(norm(x)))` for an image `[height * width, channels]`.
-    pub fn forward(&self, x: &Tensor, width: usize) -> Result<Tensor> {
+    /// `x += proj(attention(norm(x)))`, in place, for an image `[height * width, channels]`.
+    pub fn forward(&self, x: &Tensor, width: usize) -> Result<()> {
         let (channels, side) = (self.proj.outputs(), self.window);
-        let across = width.div_ceil(side);
-        map_rows(x, channels, |x, out| {
+        in_place(x, |x| {
             // A window's rows are runs of `side` tokens, spread over the image: one task takes a band of windows.
-            out.par_chunks_mut(side * width * channels).zip(x.par_chunks(side * width * channels)).for_each_init(
-                Scratch::default,
-                |scratch, (out, x)| {
-                    for column in 0..across {
-                        self.window(x, out, width, column * side, scratch);
-                    }
-                },
-            );
+            x.par_chunks_mut(side * width * channels).for_each(|x| {
+                for left in (0..width).step_by(side) {
+                    self.window(x, width, left);
+                }
+            });
         })
     }
 
     /// One window of a band of image rows, from token column `left` on.
-    fn window(&self, x: &[f32], out: &mut [f32], width: usize, left: usize, scratch: &mut Scratch) {
+    fn window(&self, x: &mut [f32], width: usize, left: usize) {
         let (channels, side) = (self.proj.outputs(), self.window);
         let tokens = side * side;
         let run = side.min(width - left) * channels;
-        let Scratch { normed, qkv, mixed } = scratch;
-        normed.clear();
-        normed.resize(tokens * channels, 0.0);
+        let mut normed = Scratch::zeros(tokens * channels);
         for (row, x) in x.chunks_exact(width * channels).enumerate() {
             let at = row * side * channels;
             self.norm.forward_rows(&x[left * channels..][..run], &mut normed[at..at + run]);
         }
-        qkv.resize(tokens * 3 * channels, 0.0);
-        self.qkv.forward_rows(normed, Epilogue::Store, qkv);
-        mixed.resize(tokens * channels, 0.0);
+        let mut qkv = Scratch::take(tokens * 3 * channels);
+        self.qkv.forward_rows(&normed, Epilogue::Store, &mut qkv);
         let heads = Heads { count: self.heads, dim: channels / self.heads, stride: 3 * channels };
         let scale = (heads.dim as f32).powf(-0.5);
-        attend(qkv, &qkv[channels..], &qkv[2 * channels..], tokens, heads, scale, mixed);
-        self.proj.forward_rows(mixed, Epilogue::Store, normed);
-        for (row, (out, x)) in out.chunks_exact_mut(width * channels).zip(x.chunks_exact(width * channels)).enumerate()
-        {
-            let out = &mut out[left * channels..][..run];
-            out.copy_from_slice(&x[left * channels..][..run]);
-            add(out, &normed[row * side * channels..][..run]);
+        attend(&qkv, &qkv[channels..], &qkv[2 * channels..], tokens, heads, scale, &mut normed);
+        let mut projected = Scratch::take(tokens * channels);
+        self.proj.forward_rows(&normed, Epilogue::Store, &mut projected);
+        for (row, x) in x.chunks_exact_mut(width * channels).enumerate() {
+            add(&mut x[left * channels..][..run], &projected[row * side * channels..][..run]);
         }
     }
-}
-
-#[derive(Default)]
-struct Scratch {
-    normed: Vec<f32>,
-    qkv: Vec<f32>,
-    mixed: Vec<f32>,
 }
 
 /// Attention among the channels of each group, with its norm before and its residual after.
@@ -94,38 +78,46 @@ impl ChannelAttention {
         Self { norm, qkv, proj, groups }
     }
 
-    /// `x + proj(attention(norm(x)))` for `[tokens, channels]`. Queries and keys exist for one tile of tokens at a time.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// `x += proj(attention(norm(x)))`, in place, for `[tokens, channels]`. Queries and keys exist for one tile of tokens at
+    /// a time; `values` is room for the values of all.
+    pub fn forward(&self, x: &Tensor, values: &mut Vec<f32>) -> Result<()> {
         let (tokens, channels) = x.dims2()?;
         let (groups, dim, tile) = (self.groups, channels / self.groups, TILE_ROWS * channels);
-        map_rows(x, channels, |x, out| {
-            let mut values = vec![0.0; x.len()];
-            let partial: Vec<Vec<f32>> = values
-                .par_chunks_mut(tile)
-                .zip(x.par_chunks(tile))
-                .map(|(values, x)| {
-                    let mut normed = vec![0.0; x.len()];
-                    self.norm.forward_rows(x, &mut normed);
-                    let mut qkv = vec![0.0; 3 * x.len()];
-                    self.qkv.forward_rows(&normed, Epilogue::Store, &mut qkv);
-                    for (value, qkv) in values.chunks_exact_mut(channels).zip(qkv.chunks_exact(3 * channels)) {
-                        value.copy_from_slice(&qkv[2 * channels..]);
-                    }
-                    let mut scores = vec![0.0; groups * dim * dim];
-                    add_channel_scores(&qkv, groups, dim, &mut scores);
-                    scores
-                })
-                .collect();
-            let mut weights = vec![0.0; groups * dim * dim];
-            partial.iter().for_each(|scores| add(&mut weights, scores));
+        values.resize(tokens * channels, 0.0);
+        in_place(x, |x| {
+            let mut weights = self.scores(x, values);
             weights.chunks_exact_mut(dim).for_each(|row| softmax(row, (tokens as f32).powf(-0.5)));
-            out.par_chunks_mut(tile).zip(x.par_chunks(tile)).zip(values.par_chunks(tile)).for_each(|((out, x), v)| {
-                let mut mixed = vec![0.0; x.len()];
+            x.par_chunks_mut(tile).zip(values.par_chunks(tile)).for_each(|(x, v)| {
+                let mut mixed = Scratch::take(x.len());
                 mix_channels(&weights, v, groups, dim, &mut mixed);
-                out.copy_from_slice(x);
-                self.proj.forward_rows(&mixed, Epilogue::Add, out);
+                self.proj.forward_rows(&mixed, Epilogue::Add, x);
             });
         })
+    }
+
+    /// Products of queries and keys, `[groups, dim, dim]`, summed over the tokens; the values go to `values`.
+    fn scores(&self, x: &[f32], values: &mut [f32]) -> Vec<f32> {
+        let (groups, channels) = (self.groups, self.proj.outputs());
+        let (dim, tile) = (channels / groups, TILE_ROWS * channels);
+        let partial: Vec<Vec<f32>> = values
+            .par_chunks_mut(tile)
+            .zip(x.par_chunks(tile))
+            .map(|(values, x)| {
+                let mut normed = Scratch::take(x.len());
+                self.norm.forward_rows(x, &mut normed);
+                let mut qkv = Scratch::take(3 * x.len());
+                self.qkv.forward_rows(&normed, Epilogue::Store, &mut qkv);
+                for (value, qkv) in values.chunks_exact_mut(channels).zip(qkv.chunks_exact(3 * channels)) {
+                    value.copy_from_slice(&qkv[2 * channels..]);
+                }
+                let mut scores = vec![0.0; groups * dim * dim];
+                add_channel_scores(&qkv, groups, dim, &mut scores);
+                scores
+            })
+            .collect();
+        let mut sum = vec![0.0; groups * dim * dim];
+        partial.iter().for_each(|scores| add(&mut sum, scores));
+        sum
     }
 }
 

@@ -1,8 +1,8 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::{map_rows, with_values};
-use crate::kernels::{depthwise_3x3_residual, matmul_rows, Epilogue, Matrix, Patches, TILE_ROWS};
+use super::{in_place, with_values};
+use crate::kernels::{depthwise_3x3_residual, matmul_rows, Epilogue, Matrix, Patches, Scratch, TILE_ROWS};
 use crate::weights::Scope;
 use crate::Result;
 
@@ -21,9 +21,9 @@ impl DepthwiseConv {
         Ok(Self { kernel, bias: scope.vector("bias", channels)? })
     }
 
-    /// `[height * width, channels]` to the same shape.
-    pub fn forward(&self, x: &Tensor, width: usize) -> Result<Tensor> {
-        map_rows(x, self.bias.len(), |x, out| depthwise_3x3_residual(x, width, &self.kernel, &self.bias, out))
+    /// Changes `[height * width, channels]` in place.
+    pub fn forward(&self, x: &Tensor, width: usize) -> Result<()> {
+        in_place(x, |x| depthwise_3x3_residual(x, width, &self.kernel, &self.bias))
     }
 }
 
@@ -61,11 +61,11 @@ impl PatchConv {
         let outputs = self.bias.len();
         let mut out = vec![0.0; height * width * outputs];
         with_values(x, |x| {
-            out.par_chunks_mut(TILE_ROWS * outputs).enumerate().for_each_init(Vec::new, |gathered, (tile, out)| {
+            out.par_chunks_mut(TILE_ROWS * outputs).enumerate().for_each(|(tile, out)| {
                 let rows = out.len() / outputs;
-                gathered.resize(rows * patches.values(), 0.0);
-                patches.gather(x, tile * TILE_ROWS..tile * TILE_ROWS + rows, gathered);
-                matmul_rows(gathered, &self.weight, Some(&self.bias), Epilogue::Store, out);
+                let mut gathered = Scratch::take(rows * patches.values());
+                patches.gather(x, tile * TILE_ROWS..tile * TILE_ROWS + rows, &mut gathered);
+                matmul_rows(&gathered, &self.weight, Some(&self.bias), Epilogue::Store, out);
             });
         })?;
         Ok((Tensor::from_vec(out, (height * width, outputs), &Device::Cpu)?, (height, width)))

@@ -2,8 +2,8 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::{map_rows, LayerNorm, Linear};
-use crate::kernels::{Epilogue, TILE_ROWS};
+use super::{in_place, map_rows, LayerNorm, Linear};
+use crate::kernels::{Epilogue, Scratch, FEW_ROWS, TILE_ROWS};
 use crate::Result;
 
 /// The activation between the two linears, by the names that configurations use.
@@ -29,42 +29,49 @@ impl Mlp {
         Self { fc1, fc2, activation }
     }
 
-    /// Pre-norm: `x + mlp(norm(x))`.
-    pub fn forward_pre_norm(&self, x: &Tensor, norm: &LayerNorm) -> Result<Tensor> {
-        self.tiles(x, |x, out, hidden| {
-            let mut normed = vec![0.0; x.len()];
-            norm.forward_rows(x, &mut normed);
-            out.copy_from_slice(x);
-            self.add_rows(&normed, hidden, out);
+    /// Pre-norm, in place: `x += mlp(norm(x))`.
+    pub fn forward_pre_norm(&self, x: &Tensor, norm: &LayerNorm) -> Result<()> {
+        in_place(x, |x| {
+            x.par_chunks_mut(self.tile(x)).for_each(|x| {
+                let mut normed = Scratch::take(x.len());
+                norm.forward_rows(x, &mut normed);
+                self.add_rows(&normed, x);
+            });
         })
     }
 
     /// Post-norm: `norm(x + mlp(x))`.
     pub fn forward_post_norm(&self, x: &Tensor, norm: &LayerNorm) -> Result<Tensor> {
-        self.tiles(x, |x, out, hidden| {
-            let mut sum = x.to_vec();
-            self.add_rows(x, hidden, &mut sum);
-            norm.forward_rows(&sum, out);
+        map_rows(x, self.fc2.outputs(), |x, out| {
+            let tile = self.tile(x);
+            out.par_chunks_mut(tile).zip(x.par_chunks(tile)).for_each(|(out, x)| {
+                let mut sum = Scratch::take(x.len());
+                sum.copy_from_slice(x);
+                self.add_rows(x, &mut sum);
+                norm.forward_rows(&sum, out);
+            });
         })
     }
 
-    fn tiles(&self, x: &Tensor, f: impl Fn(&[f32], &mut [f32], &mut Vec<f32>) + Sync) -> Result<Tensor> {
-        let channels = self.fc2.outputs();
-        let tile = TILE_ROWS * channels;
-        map_rows(x, channels, |x, out| {
-            out.par_chunks_mut(tile)
-                .zip(x.par_chunks(tile))
-                .for_each_init(Vec::new, |hidden, (out, x)| f(x, out, hidden));
-        })
+    /// Values in a tile of rows: at most [`TILE_ROWS`], and as many tiles for every thread. Few rows are one tile, as their
+    /// products are spread over the threads.
+    fn tile(&self, x: &[f32]) -> usize {
+        let (channels, threads) = (self.fc2.outputs(), rayon::current_num_threads());
+        let rows = x.len() / channels;
+        if rows <= FEW_ROWS {
+            return x.len().max(1);
+        }
+        let tiles = rows.div_ceil(TILE_ROWS).next_multiple_of(threads);
+        rows.div_ceil(tiles) * channels
     }
 
-    fn add_rows(&self, x: &[f32], hidden: &mut Vec<f32>, out: &mut [f32]) {
-        hidden.resize(x.len() / self.fc2.outputs() * self.fc1.outputs(), 0.0);
+    fn add_rows(&self, x: &[f32], out: &mut [f32]) {
+        let mut hidden = Scratch::take(x.len() / self.fc2.outputs() * self.fc1.outputs());
         let activation = match self.activation {
             Activation::Gelu => Epilogue::Gelu,
             Activation::Relu => Epilogue::Relu,
         };
-        self.fc1.forward_rows(x, activation, hidden);
-        self.fc2.forward_rows(hidden, Epilogue::Add, out);
+        self.fc1.forward_rows(x, activation, &mut hidden);
+        self.fc2.forward_rows(&hidden, Epilogue::Add, out);
     }
 }

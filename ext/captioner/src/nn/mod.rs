@@ -14,4 +14,4 @@ pub use embedding::Embedding;
 pub use linear::Linear;
 pub use mlp::{Activation, Mlp};
 pub use norm::LayerNorm;
-pub use tensor::{add, concat, map_rows, rows, with_values};
+pub use tensor::{add, concat, in_place, map_rows, rows, with_values};

@@ -3,7 +3,9 @@
 //! No arithmetic of candle's own is used on tensors: beyond a size it runs on a static pool of spinning threads, which
 //! does not survive a fork.
 
-use candle_core::{CpuStorage, Device, Storage, Tensor};
+use std::cell::Cell;
+
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Storage, Tensor};
 
 use crate::{kernels, Error, Result};
 
@@ -14,6 +16,27 @@ pub fn with_values<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
         (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => Ok(f(&values[start..end])),
         _ => Err(Error::Internal(format!("expected a contiguous f32 tensor on the CPU, got {x:?}"))),
     }
+}
+
+/// Calls `f` with the values of a contiguous `f32` CPU tensor, to change them. Every clone of `x` sees the change.
+pub fn in_place(x: &Tensor, f: impl FnOnce(&mut [f32])) -> Result<()> {
+    struct Change<F>(Cell<Option<F>>);
+
+    impl<F: FnOnce(&mut [f32])> InplaceOp1 for Change<F> {
+        fn name(&self) -> &'static str {
+            "in_place"
+        }
+
+        fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+            match (storage, layout.contiguous_offsets(), self.0.take()) {
+                (CpuStorage::F32(values), Some((start, end)), Some(f)) => f(&mut values[start..end]),
+                _ => candle_core::bail!("expected a contiguous f32 tensor on the CPU"),
+            }
+            Ok(())
+        }
+    }
+
+    Ok(x.inplace_op1(&Change(Cell::new(Some(f))))?)
 }
 
 /// A new `[rows, channels]` tensor that `f(input, output)` fills; `x` is `[rows, _]`.

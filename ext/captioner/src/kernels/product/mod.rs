@@ -13,6 +13,8 @@ mod transpose;
 
 pub use transpose::transpose;
 
+use super::Isa;
+
 /// Depth that is worked off at a time: 512 rows of 64 columns of the right operand are an eighth of a MiB, so they stay in
 /// the second-level cache while every row of the left operand passes.
 const DEPTH: usize = 512;
@@ -89,11 +91,10 @@ pub fn product((m, n, k): (usize, usize, usize), left: Left, right: Right, start
 unsafe fn run(m: usize, n: usize, task: Task) {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") {
-            return avx512::product(m, n, task);
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return avx2::product(m, n, task);
+        match Isa::current() {
+            Isa::Portable => {}
+            Isa::Avx2 | Isa::Avx2Vnni => return avx2::product(m, n, task),
+            Isa::Avx512 | Isa::Avx512Bf16 => return avx512::product(m, n, task),
         }
     }
     portable::product(m, n, task);
@@ -146,10 +147,10 @@ mod tests {
         let mut kernels: Vec<(&'static str, Kernel)> = vec![("portable", portable::product)];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if Isa::available().contains(&Isa::Avx2) {
                 kernels.push(("avx2", avx2::product));
             }
-            if is_x86_feature_detected!("avx512f") {
+            if Isa::available().contains(&Isa::Avx512) {
                 kernels.push(("avx512", avx512::product));
             }
         }

@@ -1,5 +1,7 @@
 //! Transposition, for right operands whose columns do not lie side by side.
 
+use crate::kernels::Isa;
+
 /// `out[j * out_row + i] = x[i * row + j]` for `rows` by `cols` values.
 ///
 /// # Panics
@@ -10,7 +12,7 @@ pub fn transpose(x: &[f32], row: usize, (rows, cols): (usize, usize), out: &mut 
     }
     assert!(x.len() >= (rows - 1) * row + cols && out.len() >= (cols - 1) * out_row + rows, "transpose: shapes");
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx") {
+    if Isa::current() != Isa::Portable {
         // SAFETY: the lengths were checked.
         return unsafe { blocks(x, row, (rows, cols), out, out_row) };
     }

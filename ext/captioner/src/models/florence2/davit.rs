@@ -32,6 +32,8 @@ pub struct Progress {
     stage: usize,
     /// Steps done in this stage: the embedding, then two for each block.
     done: usize,
+    /// Room that blocks work in.
+    room: Vec<f32>,
 }
 
 /// What the last step finished.
@@ -57,10 +59,10 @@ impl DaViT {
 
     /// Starts with an image `[height * width, 3]`.
     pub fn start(&self, x: Tensor, size: (usize, usize)) -> Progress {
-        Progress { x, size, stage: 0, done: 0 }
+        Progress { x, size, stage: 0, done: 0, room: Vec::new() }
     }
 
-    /// One step: a patch embedding or half a block. On an error, or if never called again, `progress` is as before.
+    /// One step: a patch embedding or half a block, which changes `progress.x` in place.
     pub fn step(&self, progress: &mut Progress) -> Result<Reached> {
         let (number, stage) = (progress.stage, &self.stages[progress.stage]);
         let width = progress.size.1;
@@ -68,11 +70,11 @@ impl DaViT {
             0 => (progress.x, progress.size) = stage.embed.forward(&progress.x, progress.size)?,
             n => {
                 let (spatial, channel) = &stage.blocks[(n - 1) / 2];
-                progress.x = if n % 2 == 1 {
-                    spatial.forward(&progress.x, width)?
+                if n % 2 == 1 {
+                    spatial.forward(&progress.x, width)?;
                 } else {
-                    channel.forward(&progress.x, width)?
-                };
+                    channel.forward(&progress.x, width, &mut progress.room)?;
+                }
             }
         }
         progress.done += 1;
@@ -147,11 +149,12 @@ impl SpatialBlock {
         })
     }
 
-    fn forward(&self, x: &Tensor, width: usize) -> Result<Tensor> {
-        let x = self.conv1.forward(x, width)?;
-        let x = self.attention.forward(&x, width)?;
-        let x = self.conv2.forward(&x, width)?;
-        self.ffn.forward(&x)
+    /// In place.
+    fn forward(&self, x: &Tensor, width: usize) -> Result<()> {
+        self.conv1.forward(x, width)?;
+        self.attention.forward(x, width)?;
+        self.conv2.forward(x, width)?;
+        self.ffn.forward(x)
     }
 }
 
@@ -175,11 +178,12 @@ impl ChannelBlock {
         })
     }
 
-    fn forward(&self, x: &Tensor, width: usize) -> Result<Tensor> {
-        let x = self.conv1.forward(x, width)?;
-        let x = self.attention.forward(&x)?;
-        let x = self.conv2.forward(&x, width)?;
-        self.ffn.forward(&x)
+    /// In place, with `room` to work in.
+    fn forward(&self, x: &Tensor, width: usize, room: &mut Vec<f32>) -> Result<()> {
+        self.conv1.forward(x, width)?;
+        self.attention.forward(x, room)?;
+        self.conv2.forward(x, width)?;
+        self.ffn.forward(x)
     }
 }
 
@@ -192,7 +196,7 @@ fn attention(config: &VisionConfig, dim: usize, scope: Scope) -> Result<(LayerNo
     ))
 }
 
-/// `x + mlp(norm(x))`.
+/// `x += mlp(norm(x))`.
 struct FeedForward {
     norm: LayerNorm,
     mlp: Mlp,
@@ -207,7 +211,7 @@ impl FeedForward {
         Ok(Self { norm: LayerNorm::load(dim, scope.pp("norm"))?, mlp })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor) -> Result<()> {
         self.mlp.forward_pre_norm(x, &self.norm)
     }
 }
