@@ -25,7 +25,8 @@ module MemeCaptioner
       # Kept empty the row would be captioned again and again.
       raise ImageError, "#{record.class.name} #{record.id}: the model has nothing to say about the image" if text.empty?
 
-      limit ? text.truncate(limit, separator: /\s/, omission: "") : text
+      longest = [limit, record.class.columns_hash[column.to_s]&.limit].compact.min
+      longest ? text.truncate(longest, separator: /\s/, omission: "") : text
     end
   end
 

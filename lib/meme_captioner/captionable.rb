@@ -32,7 +32,8 @@ module MemeCaptioner
       # @param from [Symbol] the method, attribute or attachment with the image, as {Captioner#extract} takes it
       # @param error [Symbol, nil] a column for the reason why the image cannot be captioned
       # @param model [String, #call, nil] a name of {MemeCaptioner.models}, or what answers one; nil for the default
-      # @param limit [Integer, nil] the longest caption in characters: a longer one ends at a word's end
+      # @param limit [Integer, nil] the longest caption in characters, nil for what the column takes: a longer one is cut at a
+      #   word's end
       # @param task [String] as for {Captioner#extract}
       # @return [void]
       def captions(column, from:, error: nil, model: nil, limit: 500, task: Generation::DEFAULT_TASK)

@@ -27,10 +27,18 @@ module MemeCaptioner
     # @yieldparam image [String]
     def open
       case @kind
-      when :path then yield :path, @image.to_s
-      when :path_like then yield :path, @image.to_path
+      when :path, :path_like then yield :path, given
       when :stored then @image.open { |file| yield :path, file.path }
       when :readable then yield :bytes, read
+      end
+    end
+
+    # @return [String, Object] the path where the image is one, otherwise the image
+    def given
+      case @kind
+      when :path then @image.to_s
+      when :path_like then @image.to_path
+      else @image
       end
     end
 

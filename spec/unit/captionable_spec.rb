@@ -119,6 +119,12 @@ RSpec.describe MemeCaptioner::Captionable do
       expect(caption(words)).to eq ("word " * 100).strip
     end
 
+    it "is the column's own where that is smaller" do
+      model_says { "word " * 200 }
+      model = captioned { captions :caption_error, from: :path, model: "test" }
+      expect(model.create!(path: "a").caption!).to eq ("word " * 20).strip
+    end
+
     it "can be another or none" do
       expect(caption("one two three", limit: 8)).to eq "one two"
       expect(caption("one two three", limit: 7)).to eq "one two"

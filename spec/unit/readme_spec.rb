@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "active_record"
+
 RSpec.describe "README.md" do
   include FakeNative::Helper
 
@@ -8,6 +10,7 @@ RSpec.describe "README.md" do
   # What the examples take as given in an application.
   def application
     row = Struct.new(:name).new("Florence-2-base")
+    stub_const("ApplicationRecord", Class.new(ActiveRecord::Base) { self.abstract_class = true })
     stub_const("ImageToText", class_double("ImageToText", find_by: row).as_null_object)
     allow(MemeCaptioner::Seeds).to receive(:apply)
     Struct.new(:file, :upload, :paths) do
