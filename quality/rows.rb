@@ -2,8 +2,8 @@
 
 # The rows of the study: models that differ in one thing each from the checkpoint in 16 bits, or from `compact`.
 module Quality
-  # A model of the study. A recipe says how it is packed; nil is the checkpoint as it is.
-  Row = Struct.new(:group, :name, :recipe) do
+  # A model of the study. A recipe says how it is packed; nil is the checkpoint as it is. `compute` is how it multiplies.
+  Row = Struct.new(:group, :name, :recipe, :compute) do
     # @return [String] a name for files
     def slug
       name.gsub(/[^a-z0-9]+/i, "-").downcase
@@ -11,24 +11,21 @@ module Quality
   end
 
   NF4 = "nf4-64-double"
+  GROUPS = {
+    "Recipes" => { "f16" => nil, "compact" => "compact", "mixed" => "mixed", "balanced" => "balanced", "int8" => "all=int8" },
+    "Arithmetic" => { "f16, bf16" => nil, "mixed, bf16" => "mixed", "mixed, fast" => "mixed", "compact, fast" => "compact" },
+    "One part in NF4" => {
+      "the vision tower" => "vision=#{NF4},convolution=keep", "patch convolutions" => "convolution=#{NF4}",
+      "the encoder" => "encoder=#{NF4}", "the decoder" => "decoder=#{NF4}", "the token table" => "embedding=#{NF4}"
+    },
+    "Schemes" => {
+      "uniform int4" => "all=int4-64-double", "without double quantization" => "all=nf4-64-plain",
+      "blocks of 32" => "all=nf4-32-double", "blocks of 128" => "all=nf4-128-double"
+    },
+    "Repairs" => { "fitted scales" => "all=#{NF4}-fitted" }
+  }.freeze
 
-  ROWS = [
-    ["Recipes", "f16", nil],
-    ["Recipes", "compact", "compact"],
-    ["Recipes", "balanced", "balanced"],
-    ["Recipes", "int8", "all=int8"],
-    ["Schemes", "without double quantization", "all=nf4-64-plain"],
-    ["Schemes", "uniform int4", "all=int4-64-double"],
-    ["Schemes", "blocks of 32", "all=nf4-32-double"],
-    ["Schemes", "blocks of 128", "all=nf4-128-double"],
-    ["One part in NF4", "only the vision tower", "vision=#{NF4},convolution=keep"],
-    ["One part in NF4", "only patch convolutions", "convolution=#{NF4}"],
-    ["One part in NF4", "only the encoder", "encoder=#{NF4}"],
-    ["One part in NF4", "only the decoder", "decoder=#{NF4}"],
-    ["One part in NF4", "only the token table", "embedding=#{NF4}"],
-    ["One part in int8", "vision tower in int8", "all=#{NF4},vision=int8"],
-    ["One part in int8", "encoder in int8", "all=#{NF4},encoder=int8"],
-    ["One part in int8", "decoder in int8", "all=#{NF4},decoder=int8"],
-    ["Repairs", "fitted scales", "all=#{NF4}-fitted"]
-  ].map { |row| Row.new(*row) }.freeze
+  ROWS = GROUPS.flat_map do |group, rows|
+    rows.map { |name, recipe| Row.new(group, name, recipe, name[/, (bf16|fast)\z/, 1] || "exact").freeze }
+  end.freeze
 end

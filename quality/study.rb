@@ -38,18 +38,29 @@ module Quality
       FileUtils.mkdir_p(@folder)
     end
 
-    # @return [Array<Result>] of the memes that are done; works until all are, or the deadline
+    # @return [Array<Result>] of the memes that are done
     def results(row)
       done = read(row)
-      missing = memes.reject { |meme| done.key?(meme["file"]) }
-      work(row, missing, done) if missing.any? && !late?
       memes.filter_map { |meme| done[meme["file"]] }
+    end
+
+    # Works until a row has all memes that the 16-bit model has, or the deadline.
+    def work(row)
+      given = row == reference ? {} : results(reference).to_h { |result| [result.file, result.ids] }
+      done = read(row)
+      missing = memes.map { |meme| meme["file"] }.reject { |file| done.key?(file) }
+      missing &= given.keys unless row == reference
+      return if missing.empty? || late?
+
+      model = model(row)
+      File.open(path(row), "a") do |journal|
+        missing.each { |file| late? || journal.puts(JSON.generate(result(model, file, given[file]).to_a)) }
+      end
     end
 
     # @return [String] the caption of token ids
     def text(ids)
-      @text ||= model(reference)
-      @text.text(ids)
+      model(reference).text(ids)
     end
 
     # @return [String] the file or folder of a row's weights
@@ -66,21 +77,6 @@ module Quality
 
     private
 
-    def work(row, missing, done)
-      given = row == reference ? {} : results(reference).to_h { |result| [result.file, result.ids] }
-      model = model(row)
-      File.open(path(row), "a") do |journal|
-        missing.each do |meme|
-          break if late?
-          next unless row == reference || given[meme["file"]]
-
-          result = result(model, meme["file"], given[meme["file"]])
-          journal.puts(JSON.generate(result.to_a))
-          done[result.file] = result
-        end
-      end
-    end
-
     # The reference's own caption is the one that it scores.
     def result(model, file, given)
       limit = MemeCaptioner.config.max_pixels
@@ -90,7 +86,7 @@ module Quality
     end
 
     def model(row)
-      MemeCaptioner::Native.load("quality: #{row.name}", place(row), {})
+      MemeCaptioner::Native.load("quality: #{row.name}", place(row), { compute: row.compute })
     end
 
     def read(row)

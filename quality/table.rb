@@ -8,7 +8,7 @@ module Quality
     # What a {MemeCaptioner::Validation::Comparison} asks of a model.
     Subject = Struct.new(:name)
 
-    HEAD = ["", "MiB", "identical to f16", "right", "BLEU", "word errors", "next token agrees", "loss, nats a token",
+    HEAD = ["", "memes", "MiB", "identical to f16", "right", "BLEU", "word errors", "next token agrees", "loss, nats a token",
             "gibberish"].freeze
 
     def initialize(study)
@@ -45,7 +45,7 @@ module Quality
 
     def line(row, figures)
       count = figures[:images]
-      [row.name, format("%.2f", figures[:mib]), share(figures[:identical], count), share(figures[:right], count),
+      [row.name, count, format("%.2f", figures[:mib]), share(figures[:identical], count), share(figures[:right], count),
        format("%.2f", figures[:bleu]), format("%.2f %%", figures[:word_error_rate]),
        format("%.2f %%", figures[:token_agreement]), format("%.4f", figures[:loss]), "#{figures[:gibberish]} of #{count}"]
     end

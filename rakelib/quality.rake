@@ -16,7 +16,9 @@ namespace :quality do
     require_relative "../quality/table"
     deadline = ENV["MINUTES"]&.then { |minutes| Time.now + (60 * Float(minutes)) }
     study = Quality::Study.new(count: count, task: ENV.fetch("TASK", "<DETAILED_CAPTION>"), deadline: deadline)
-    Quality::ROWS.grep(->(row) { ENV["ONLY"].nil? || row.slug.match?(ENV["ONLY"]) }).each do |row|
+    only = Regexp.new(ENV.fetch("ONLY", ""))
+    Quality::ROWS.select { |row| row.slug.match?(only) }.each do |row|
+      study.work(row)
       warn "#{row.name}: #{study.results(row).size} of #{count}"
     end
     puts Quality::Table.new(study)
