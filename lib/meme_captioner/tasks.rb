@@ -19,6 +19,15 @@ module MemeCaptioner
         finish(CLI.start([command, name].compact))
       end
 
+      # Does what `meme_captioner validate` does; the arguments are variables, lists of them separated by commas.
+      # @param env [#[]]
+      # @return [void]
+      def validate(env)
+        options = %w[base task out judgements compute].flat_map { |name| env[name.upcase] ? ["--#{name}", env[name.upcase]] : [] }
+        candidates = env["CANDIDATES"].to_s.split(",").flat_map { |name| ["--candidate", name] }
+        finish(CLI.start(["validate", *env["IMAGES"].to_s.split(","), *options, *candidates]))
+      end
+
       # Ends the process with the code unless everything went well.
       # @return [void]
       def finish(code)

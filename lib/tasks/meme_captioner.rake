@@ -26,6 +26,12 @@ namespace :meme_captioner do
     MemeCaptioner::Tasks.run("memory", arguments[:name])
   end
 
+  desc "Compare models in reduced precision with the full one: IMAGES=folder BASE=name CANDIDATES=name,name [TASK=] [OUT=] " \
+       "[JUDGEMENTS=] [COMPUTE=]; exits with 0 stable, 1 experimental, 2 do not ship, 3 no verdict"
+  task validate: :application do
+    MemeCaptioner::Tasks.validate(ENV)
+  end
+
   desc "Create or update the rows of the table of models, ImageToText unless another is named"
   task :seed, [:table] => :application do |_, arguments|
     table = arguments.fetch(:table, "ImageToText")

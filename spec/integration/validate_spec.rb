@@ -51,6 +51,52 @@ RSpec.describe "validating the bundled model" do
     expect(File.foreach(results).count).to eq count
   end
 
+  # The codes of one layer in another order; the header, which is checked when a file is loaded, stays as it is.
+  def shuffled(packed, tensor)
+    bytes = File.binread(packed)
+    length = bytes.unpack1("Q<")
+    from, to = JSON.parse(bytes.byteslice(8, length)).fetch(tensor).fetch("data_offsets").map { |at| at + 8 + length }
+    bytes[from...to] = bytes[from...to].bytes.shuffle(random: Random.new(1)).pack("C*")
+    bytes
+  end
+
+  it "catches a layer that is broken" do
+    MemeCaptioner.config.cache_dir = "models"
+    packed = MemeCaptioner.select("Florence-2-tiny-int4").place
+    File.binwrite("broken.safetensors", shuffled(packed, "language_model.model.decoder.layers.0.self_attn.v_proj.weight"))
+    out, _, code = validate(*samples.first(3), "--base", "Florence-2-tiny", "--candidate", "./broken.safetensors",
+                            "--candidate", packed)
+    expect([out, code]).to match [/Verdict: do not ship.*Verdict: /m, 2]
+    broken, whole = report["candidates"].map { |candidate| candidate["figures"] }
+    expect(broken["token_agreement"]).to be < whole["token_agreement"] - 5
+    expect(broken["loss"]).to be > whole["loss"] + 0.1
+  end
+
+  it "keeps the verdict beside the packed file, where it takes the place of the gem's" do
+    out, _, code = validate(*samples.first(2))
+    kept = Dir["models/*.verdict.json"]
+    expect(kept).to match [%r{\Amodels/Florence-2-tiny@\h+-compact-\d+.verdict.json\z}]
+    expect(out).to include kept.first
+    MemeCaptioner.config.cache_dir = "models"
+    MemeCaptioner.config.allow_withheld = true
+    info = MemeCaptioner.models.find { |each| each.name == "Florence-2-tiny-int4" }
+    expect(info.quality).to have_attributes(own: true, stability: %i[stable experimental withheld][code],
+                                            figures: include(images: 2))
+    validate(*samples.first(2), "--base", Checkpoints.tiny, "--candidate", "Florence-2-tiny-int4", "--out", "other")
+    expect(Dir["models/*.verdict.json"]).to eq kept
+  end
+
+  it "runs as a rake task" do
+    File.write("Rakefile", 'require "meme_captioner/tasks"')
+    given = { "IMAGES" => samples.first(2).join(","), "CANDIDATES" => "Florence-2-tiny-int4", "OUT" => "there" }
+    out, _, code = ruby("-S", "rake", "meme_captioner:validate", env: { **env, **given })
+    expect(out).to match(/2 images, .*Verdict: /m)
+    expect(code).to be_between(0, 2)
+    expect(File.size("there/report.html")).to be > 10_000
+    expect(ruby("-S", "rake", "meme_captioner:validate", env: { **env, "TASK" => "<POEM>" }))
+      .to match ["", /unknown task "<POEM>"/, 3]
+  end
+
   it "exits with 3 and one line where there can be no verdict" do
     File.write("notes.txt", "no judgements")
     { ["--frob"] => /invalid option: --frob/, ["nowhere.png"] => /none of the 1 images.*nowhere.png/,
