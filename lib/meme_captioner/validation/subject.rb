@@ -78,9 +78,8 @@ module MemeCaptioner
       # Changes with the weights, and with the program that computes.
       def identity
         @identity ||= begin
-          weights = place ? files(place) : []
-          library = $LOADED_FEATURES.grep(/meme_captioner\.(?:so|bundle)\z/)
-          Digest::SHA256.hexdigest(JSON.generate([VERSION, name, (weights + library).map { |file| about(file) }]))[0, 16]
+          used = place ? files(place) + $LOADED_FEATURES.grep(/meme_captioner\.(?:so|bundle)\z/) : []
+          Digest::SHA256.hexdigest(JSON.generate([VERSION, name, used.map { |file| about(file) }]))[0, 16]
         end
       end
 
