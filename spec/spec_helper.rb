@@ -1,11 +1,17 @@
 # frozen_string_literal: true
 
+require "fileutils"
 require "meme_captioner"
 require "pathname"
 require "stringio"
 require "tempfile"
 require "tmpdir"
-Dir["#{__dir__}/support/{fake_native,images,hub_server,checkpoints,clock,commands,validations}.rb"].each { |file| require file }
+support = %w[fake_native images hub_server checkpoints clock commands validations browser]
+support.each { |name| require_relative "support/#{name}" }
+
+# Neither what lies in the user's cache nor the user's settings change what is found.
+ENV["XDG_CACHE_HOME"] = Dir.mktmpdir("meme_captioner-specs")
+at_exit { FileUtils.rm_rf(ENV.fetch("XDG_CACHE_HOME")) }
 
 RSpec.configure do |config|
   config.disable_monkey_patching!
@@ -18,5 +24,7 @@ RSpec.configure do |config|
   config.before do
     MemeCaptioner.config.reset
     MemeCaptioner.instance_variable_set(:@registry, MemeCaptioner::Registry.new)
+    MemeCaptioner::Admission.instance_variable_set(:@told, {})
+    MemeCaptioner.config.logger = Logger.new(File::NULL)
   end
 end

@@ -12,14 +12,26 @@ module MemeCaptioner
     # @param name [String, Symbol] one of the names of {models}
     # @return [Captioner]
     # @raise [UnknownModelError] with suggestions
+    # @raise [WithheldModelError] for a model whose captions were found too bad; the setting allow_withheld lets it pass
     def select(name = default_model.name)
       info = @registry.fetch(name)
-      (info.family == :test ? TestCaptioner : Captioner).new(info)
+      Admission.check_offer(info)
+      captioner(info)
     end
 
-    # @return [Array<ModelInfo>] every name that can be selected
+    # A model to be measured, however bad it may be.
+    # @api private
+    # @return [Captioner]
+    def candidate(name)
+      captioner(@registry.fetch(name), admission: false)
+    end
+
+    # @return [Array<ModelInfo>] every name that can be selected; where this installation has validated a model, with its own
+    #   verdict
     def models
-      @registry.all
+      infos = @registry.all.map { |info| OwnVerdict.apply(info) }
+      infos.reject! { |info| info.stability == :withheld } unless config.allow_withheld
+      infos.freeze
     end
 
     # @return [ModelInfo] the first of the seeds
@@ -54,7 +66,7 @@ module MemeCaptioner
     # @raise [Error] if a model cannot be loaded; an image that cannot be read stops nothing
     # @raise [ArgumentError] if there is nothing to compare
     def validate(images = nil, base:, candidates:, out: nil, **options, &)
-      models = [base, *candidates].map { |name| select(name) }
+      models = [base, *candidates].map { |name| candidate(name) }
       Validation.new(images, base: models.first, candidates: models.drop(1), **options).run(out, &)
     end
 
@@ -81,6 +93,12 @@ module MemeCaptioner
     def configure
       yield config
       config
+    end
+
+    private
+
+    def captioner(info, **options)
+      (info.family == :test ? TestCaptioner : Captioner).new(info, **options)
     end
   end
 end

@@ -24,8 +24,9 @@ module MemeCaptioner
     def_delegators :@info, :name, :model_id, :revision, :hub_revision, :quantization
 
     # @api private
-    def initialize(info)
+    def initialize(info, admission: true)
       @info = info
+      @admission = admission
     end
 
     # @return [Boolean] whether the model's files are on this machine; asks no network
@@ -127,7 +128,7 @@ module MemeCaptioner
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
       require_support
-      Weights.model(info)
+      Weights.model(info) { |place| Admission.check(info, place) if @admission }
     end
 
     def attempt(image, generation)

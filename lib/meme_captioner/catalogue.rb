@@ -45,34 +45,29 @@ module MemeCaptioner
 
     TINY = { family: :florence2, path: File.expand_path("../../data/Florence-2-tiny", __dir__) }.freeze
 
-    # What a reduced precision costs in quality is not measured on the original weights, and the texts say so.
-    UNMEASURED = "Experimental: what this does to the captions of the original weights is not measured."
-
     # The rows of an application's seeds, in their order; the first is the default.
     SEEDED = [
       ModelInfo.new(name: "Florence-2-base", **BASE,
                     summary: "The default: 231 million parameters in 16 bits. Detailed captions, reads text."),
       ModelInfo.new(name: "Florence-2-base-int4", **BASE, quantization: :nf4,
-                    summary: "Florence-2-base in 4 bits (NF4, double quantization): about 115 MiB of weights. " \
-                             "#{UNMEASURED}"),
+                    summary: "Florence-2-base in 4 bits (NF4, double quantization): about 115 MiB of weights."),
       ModelInfo.new(name: "Florence-2-large", **LARGE,
                     summary: "About 0.77 billion parameters in 16 bits (1.55 GB). Needs several times the time of " \
                              "Florence-2-base."),
       ModelInfo.new(name: "Florence-2-large-int4", **LARGE, quantization: :nf4,
-                    summary: "Florence-2-large in 4 bits (NF4, double quantization): about 384 MiB of weights. " \
-                             "#{UNMEASURED}"),
+                    summary: "Florence-2-large in 4 bits (NF4, double quantization): about 384 MiB of weights."),
       ModelInfo.new(name: "SmolVLM-256M-Instruct", **SMOLVLM_256M,
                     summary: "256 million parameters in 16 bits; looks at an image in many tiles."),
       ModelInfo.new(name: "SmolVLM-256M-Instruct-int8", **SMOLVLM_256M, quantization: :int8,
-                    summary: "SmolVLM-256M-Instruct with weights in 8 bits. #{UNMEASURED}"),
+                    summary: "SmolVLM-256M-Instruct with weights in 8 bits."),
       ModelInfo.new(name: "SmolVLM-500M-Instruct", **SMOLVLM_500M,
                     summary: "507 million parameters in 16 bits; looks at an image in many tiles."),
       ModelInfo.new(name: "SmolVLM-500M-Instruct-int8", **SMOLVLM_500M, quantization: :int8,
-                    summary: "SmolVLM-500M-Instruct with weights in 8 bits. #{UNMEASURED}"),
+                    summary: "SmolVLM-500M-Instruct with weights in 8 bits."),
       ModelInfo.new(name: "moondream2", **MOONDREAM,
                     summary: "About 1.9 billion parameters in 16 bits: the largest of the list."),
       ModelInfo.new(name: "moondream2-int8", **MOONDREAM, quantization: :int8,
-                    summary: "moondream2 with weights in 8 bits. #{UNMEASURED}")
+                    summary: "moondream2 with weights in 8 bits.")
     ].freeze
 
     # Selectable, but no rows of the seeds: the stand-in for tests, and the models that come with the gem.

@@ -29,7 +29,7 @@ module MemeCaptioner
              meme_captioner check NAME
              meme_captioner memory NAME [--processes N] [--json]
              meme_captioner validate [IMAGE or FOLDER...] [--base NAME] [--candidate NAME...] [--task TASK]
-                                     [--out DIR] [--judgements FILE]
+                                     [--compute MODE] [--out DIR] [--judgements FILE]
              meme_captioner version
     TEXT
 

@@ -20,6 +20,7 @@ module MemeCaptioner
       map_weights: [:flag, true],
       recipe: %i[recipe compact],
       compute: %i[compute fast],
+      allow_withheld: [:flag, false],
       logger: [:logger, nil]
     }.freeze
 
@@ -44,6 +45,8 @@ module MemeCaptioner
     # @!attribute [rw] compute
     #   @return [Symbol] how products with weights are computed: :fast multiplies weights in 4 or 8 bits in int8 and others in
     #     32-bit floating point, :bf16 rounds all to bf16, :exact computes all in 32 bits
+    # @!attribute [rw] allow_withheld
+    #   @return [Boolean] list and select models whose captions were found too bad to be offered
     # @!attribute [rw] logger
     #   @return [Logger] where downloads and loads are reported; by default warnings go to standard error
     SETTINGS.each do |name, (kind, _default)|

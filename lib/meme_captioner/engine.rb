@@ -65,14 +65,17 @@ module MemeCaptioner
       end
 
       # @return [String] the caption that these token ids are
-      def text(model, ids)
-        model.text(ids)
-      end
+      def text(model, ids) = model.text(ids)
 
       # @return [Array<Array(Integer, Float, Integer)>] for each token that is a choice: it, its log-probability after those
       #   before it, and the likeliest token in its place
       def score(model, input, generation, ids)
         ask(model, :score, input, generation.task, ids, MemeCaptioner.config.max_pixels)
+      end
+
+      # @return [String] the bytes of a PNG whose longer side has at most so many pixels
+      def thumbnail(path, side)
+        native.thumbnail(path, side, MemeCaptioner.config.max_pixels)
       end
 
       # @return [String] the folder with the model's files, fetched where they are not there

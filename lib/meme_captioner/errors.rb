@@ -21,6 +21,9 @@ module MemeCaptioner
   # The model's family, quantization or file format is not built in this version.
   class UnsupportedModelError < PermanentError; end
 
+  # The model's captions were found too bad for it to be offered.
+  class WithheldModelError < PermanentError; end
+
   # The model's files are not to be had: refused, not found, or offline without a copy.
   class ModelUnavailableError < PermanentError; end
 

@@ -13,10 +13,11 @@ module MemeCaptioner
   # - files: what a download fetches, as [name, required, bytes or nil, sha256 or nil]
   # - resource: the page that describes the model
   # - summary: one or two sentences for people
+  # - quality: what is known of its captions, a {Quality}
   ModelInfo = Struct.new(:name, :family, :model_id, :revision, :hub_revision, :quantization, :path, :files, :resource,
-                         :summary, keyword_init: true) do
+                         :summary, :quality, keyword_init: true) do
     def initialize(**facts)
-      super
+      super(quality: MEASUREMENTS[facts[:name]] || (facts[:quantization] ? Quality::UNMEASURED : Quality::FULL), **facts)
       each(&:freeze)
       freeze
     end
@@ -26,9 +27,26 @@ module MemeCaptioner
       self.class::BUILT.fetch(family, []).include?(quantization)
     end
 
-    # @return [String] the summary, and that the model is not available yet where that is so
+    # @return [Symbol] :stable, :experimental or :withheld
+    def stability
+      quality.stability
+    end
+
+    # @return [String] the summary, what is known of the captions of a reduced precision, and that the model is not available
+    #   yet where that is so
     def description
-      supported? ? summary : "#{summary} Not available in this version of meme_captioner."
+      known = quality unless quality == Quality::FULL
+      [summary, known, ("Not available in this version of meme_captioner." unless supported?)].compact.join(" ")
+    end
+
+    # @return [Boolean] whether it may be worse than the same weights in full precision
+    def reduced?
+      !quantization.nil? || packed?
+    end
+
+    # @return [Boolean] whether it is a packed file of the application's own
+    def packed?
+      path.to_s.end_with?(".safetensors")
     end
 
     # @return [Boolean] whether the files lie on this machine instead of coming from the hub

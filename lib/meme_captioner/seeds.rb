@@ -18,7 +18,7 @@ module MemeCaptioner
 
       # @return [Array<String>] a description of each model
       def descriptions
-        Catalogue::SEEDED.map(&:description)
+        Catalogue::SEEDED.map { |info| OwnVerdict.apply(info).description }
       end
 
       # Creates the rows that are missing and brings resource and description of the others up to date. A new first row

@@ -50,7 +50,11 @@ module MemeCaptioner
         rows = @images.each_with_index.map do |image, at|
           row(image, base, candidates).tap { |row| yield row, at + 1, @images.size if block_given? }
         end
-        Outcome.new(@generation.task, base, candidates, rows).tap { |outcome| Report.write(outcome, out) if out }
+        outcome = Outcome.new(@generation.task, base, candidates, rows)
+        outcome.subjects.each(&:memory)
+        Report.write(outcome, out) if out
+        outcome.keep_verdicts
+        outcome
       end
     end
 

@@ -8,11 +8,12 @@ module MemeCaptioner
 
     class << self
       # Asks for files only where the model is not loaded: those of one that is are not looked at again.
+      # @yieldparam place [String] where the weights are, before they are loaded
       # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it
-      def model(info)
+      def model(info, &)
         choice = [info, *MemeCaptioner.config.to_h.values_at(:cache_dir, :recipe, :compute)]
         found = Engine.find(info.name) if @loaded[info.name] == choice
-        found || Engine.load(info, place(info)).tap { @loaded[info.name] = choice }
+        found || Engine.load(info, place(info).tap(&)).tap { @loaded[info.name] = choice }
       end
 
       # @return [Boolean] whether the model's files are on this machine

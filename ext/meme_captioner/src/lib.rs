@@ -4,6 +4,7 @@
 mod helpers;
 mod hub;
 mod model;
+mod thumbnail;
 
 use magnus::{Error, Module, Ruby};
 
@@ -13,5 +14,6 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     captioner::cache::survive_forks();
     let native = ruby.define_module("MemeCaptioner")?.define_module("Native")?;
     model::init(ruby, native)?;
-    hub::init(native)
+    hub::init(native)?;
+    thumbnail::init(native)
 }

@@ -17,7 +17,7 @@ module MemeCaptioner
         raise OptionParser::MissingArgument, "NAME" if argv.empty?
         raise OptionParser::NeedlessArgument, argv.drop(1).join(" ") if argv.size > 1
 
-        captioner = MemeCaptioner.select(argv.first)
+        captioner = MemeCaptioner.candidate(argv.first)
         check(captioner.info)
         captioner.extract(Memory.image, max_new_tokens: MAX_NEW_TOKENS)
         @out.puts("#{captioner.name} is whole and captions")

@@ -11,7 +11,7 @@ module MemeCaptioner
       # @raise [UnknownModelError]
       def self.info(argument, quantization: nil)
         name = argument.dup.force_encoding(Encoding::UTF_8)
-        return MemeCaptioner.select(name).info unless name.include?(File::SEPARATOR) && File.exist?(name)
+        return MemeCaptioner.candidate(name).info unless name.include?(File::SEPARATOR) && File.exist?(name)
 
         called = "folder-#{File.basename(File.expand_path(name)).gsub(/[^A-Za-z0-9._-]/, "-")}"
         MemeCaptioner.register(called, path: name, quantization: quantization)

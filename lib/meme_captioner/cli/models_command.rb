@@ -27,7 +27,8 @@ module MemeCaptioner
 
       def facts(info)
         { name: info.name, model_id: info.model_id, revision: info.revision, hub_revision: info.hub_revision,
-          quantization: info.quantization, supported: info.supported?, description: info.description }
+          quantization: info.quantization, supported: info.supported?, stability: info.stability,
+          quality: info.quality.to_h.compact, description: info.description }
       end
     end
   end

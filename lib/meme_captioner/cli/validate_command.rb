@@ -21,6 +21,7 @@ module MemeCaptioner
         outcome = validation(argv, **options).run(out) { |row, done, total| report(row, done, total) }
         ValidationTable.new(outcome).print(@out)
         @out.puts("The report: #{File.join(out, Validation::Report::PAGE)}")
+        outcome.keep_verdicts.each { |file| @out.puts("Kept, and from now on what is said of the model here: #{file}") }
         outcome.exit_code
       rescue OptionParser::ParseError => e
         no_verdict("#{e.message} (see meme_captioner validate --help)")
@@ -35,6 +36,7 @@ module MemeCaptioner
           parser.on("--base NAME", "in full precision; by default the candidate's own") { |v| options[:base] = v }
           parser.on("--candidate NAME", "in reduced precision; may be given several times") { |v| options[:candidates] << v }
           parser.on("--task TASK", Generation::TASKS.join(", ")) { |v| options[:task] = v.dup.force_encoding("UTF-8") }
+          parser.on("--compute MODE", "fast, bf16 or exact") { |v| MemeCaptioner.config.compute = v }
           parser.on("--out DIR", "for the report; started again, goes on there (#{OUT})") { |v| options[:out] = v }
           parser.on("--judgements FILE", "that the report's page saved") { |v| options[:judgements] = v }
         end
@@ -51,7 +53,7 @@ module MemeCaptioner
         candidates = [CANDIDATE] if candidates.empty?
         infos = candidates.map { |name| ModelArgument.info(name) }
         base = base ? ModelArgument.info(base) : counterpart(infos.first)
-        [base, *infos].map { |info| MemeCaptioner.select(info.name) }
+        [base, *infos].map { |info| MemeCaptioner.candidate(info.name) }
       end
 
       def require_bundled(info)

@@ -34,6 +34,23 @@ module MemeCaptioner
         comparisons.map { |comparison| Verdict::EXITS.fetch(comparison.verdict.stability) }.max
       end
 
+      # Keeps each verdict beside the packed file that it is about, where it takes the place of what this project says of the
+      # model. A comparison with other weights says nothing about the precision and is not kept.
+      # @return [Array<String>] the files
+      def keep_verdicts
+        @keep_verdicts ||= comparisons.filter_map do |comparison|
+          info = comparison.subject.info
+          next unless same_weights?(info) && File.file?(comparison.subject.place)
+
+          verdict = comparison.verdict
+          OwnVerdict.write(comparison.subject.place, model: info.name, stability: verdict.stability, task: task,
+                                                     decided_by: verdict.decided_by, measured_on: Date.today.iso8601,
+                                                     command: "meme_captioner validate", figures: comparison.figures)
+        rescue SystemCallError
+          nil # A cache that is written by somebody else: the report has the verdict all the same.
+        end
+      end
+
       # @return [Array<Subject>] full precision first
       def subjects
         [base, *comparisons.map(&:subject)]
@@ -49,6 +66,15 @@ module MemeCaptioner
       def false_positives
         found = rows.flat_map { |row| Gibberish.flags(row.captions.fetch(base.name).text) }.tally
         Gibberish::RULES.to_h { |rule, _| [rule, found.fetch(rule, 0)] }
+      end
+
+      private
+
+      # A packed file of one's own does not say which folder it was made from; that it is compared with says so.
+      def same_weights?(info)
+        return false if base.info.reduced? || !info.reduced?
+
+        info.packed? || %i[family model_id hub_revision path].all? { |fact| base.info[fact] == info[fact] }
       end
     end
   end

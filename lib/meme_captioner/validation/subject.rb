@@ -72,7 +72,7 @@ module MemeCaptioner
       end
 
       def recall(what, image = nil, *more, &)
-        @journal.fetch(what, identity, image&.digest, @generation.to_h, *more, &)
+        @journal.fetch(what, identity, image&.digest, @generation.to_h, MemeCaptioner.config.compute, *more, &)
       end
 
       # Changes with the weights, and with the program that computes.

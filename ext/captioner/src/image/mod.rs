@@ -13,12 +13,14 @@ mod normalize;
 mod over_white;
 mod png;
 mod resize;
+mod thumbnail;
 mod webp;
 
 pub use limits::Limits;
 pub use load::{load_bytes, load_bytes_as, load_path};
 pub use normalize::normalize;
 pub use resize::{resize, Filter};
+pub use thumbnail::thumbnail;
 
 /// An image of 8-bit red, green and blue, interleaved, rows from top to bottom without padding.
 #[derive(Clone, Debug, PartialEq, Eq)]

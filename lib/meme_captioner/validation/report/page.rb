@@ -74,7 +74,7 @@ module MemeCaptioner
         end
 
         def picture(image)
-          Thumbnail.new(image).data_uri
+          Thumbnail.data_uri(image)
         end
       end
     end

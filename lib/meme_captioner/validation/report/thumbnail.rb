@@ -3,21 +3,16 @@
 module MemeCaptioner
   class Validation
     module Report
-      # An image as a page carries it.
+      # An image as a page carries it: small, and without what the file may say of its place and its maker.
       # @api private
-      class Thumbnail
-        TYPES = { "\xFF\xD8\xFF".b => "jpeg", "\x89PNG".b => "png", "GIF8".b => "gif", "RIFF".b => "webp" }.freeze
+      module Thumbnail
+        # Pixels of the longer side.
+        SIDE = 320
 
         # @param image [Image]
-        def initialize(image)
-          @image = image
-        end
-
         # @return [String]
-        def data_uri
-          bytes = File.binread(@image.path)
-          type = TYPES.find { |start, _| bytes.start_with?(start) }&.last
-          "data:image/#{type};base64,#{[bytes].pack("m0")}"
+        def self.data_uri(image)
+          "data:image/png;base64,#{[Engine.thumbnail(image.path, SIDE)].pack("m0")}"
         end
       end
     end

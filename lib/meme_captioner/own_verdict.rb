@@ -1,0 +1,66 @@
+# frozen_string_literal: true
+
+require "json"
+
+module MemeCaptioner
+  # The verdict of an installation's own validation: kept beside the packed file that it is about, and taking the place of what
+  # this project says of the model. It holds for the setting `compute` that it was found with.
+  # @api private
+  module OwnVerdict
+    FORMAT = "meme_captioner verdict"
+
+    class << self
+      # @param packed [String] the packed file
+      # @param facts [Hash] the model's name and the members of {Quality}
+      # @return [String] where it is kept
+      def write(packed, **facts)
+        path = beside(packed)
+        content = { format: FORMAT, compute: MemeCaptioner.config.compute, **facts }
+        File.write("#{path}.#{Process.pid}", "#{JSON.pretty_generate(content)}\n")
+        File.rename("#{path}.#{Process.pid}", path)
+        path
+      end
+
+      # @param info [ModelInfo]
+      # @param packed [String, nil] the packed file, where it is known; otherwise the newest verdict on the model's name counts
+      # @return [Quality, nil] nil if there is none
+      def read(info, packed = nil)
+        candidates(info, packed).filter_map { |path| quality(path, info.name) }.first
+      end
+
+      # @return [ModelInfo] with the installation's own verdict where there is one
+      def apply(info)
+        own = info.reduced? && read(info)
+        own ? info.dup.tap { |copy| copy.quality = own }.freeze : info
+      end
+
+      private
+
+      def beside(packed)
+        "#{packed.delete_suffix(".safetensors")}.verdict.json"
+      end
+
+      def candidates(info, packed)
+        return [beside(packed)] if packed
+        return [beside(info.path)] if info.packed?
+
+        config = MemeCaptioner.config
+        name = (info.model_id || info.path).split("/").last
+        Dir.glob("#{name}@*-#{config.recipe}-*.verdict.json", base: config.packed_dir)
+           .map { |file| File.join(config.packed_dir, file) }.sort_by { |file| -File.mtime(file).to_f }
+      end
+
+      def quality(path, name)
+        content = JSON.parse(File.read(path, encoding: Encoding::UTF_8), symbolize_names: true)
+        return unless content.values_at(:format, :model, :compute) == [FORMAT, name, MemeCaptioner.config.compute.to_s]
+
+        stability, decided_by = content.values_at(:stability, :decided_by).map(&:to_sym)
+        return unless Quality::WORDS.key?(stability)
+
+        Quality.new(stability: stability, decided_by: decided_by, own: true, **content.slice(:measured_on, :command, :figures))
+      rescue SystemCallError, JSON::ParserError, NoMethodError
+        nil
+      end
+    end
+  end
+end

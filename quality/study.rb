@@ -1,0 +1,113 @@
+# frozen_string_literal: true
+
+require "digest"
+require "fileutils"
+require "json"
+require "meme_captioner"
+require "meme_captioner/validation"
+require_relative "rows"
+
+module Quality
+  # Captions memes with every row's model and scores the 16-bit model's captions by it. What is done is kept, a line of JSON for
+  # each meme, so that a study goes on where it stopped.
+  class Study
+    # What a row's model makes of one meme: token ids, and of the 16-bit model's caption the token, its log-probability and the
+    # likeliest one, at each place.
+    Result = Struct.new(:file, :ids, :scores)
+
+    FOLDER = "tmp/quality"
+    MEMES = "#{FOLDER}/memes".freeze
+    MODEL = "data/Florence-2-tiny"
+
+    # @return [Array<Hash>] file name and true captions
+    attr_reader :memes
+
+    # @return [String]
+    attr_reader :task
+
+    # @param count [Integer] of memes
+    # @param task [String]
+    # @param deadline [Time, nil] when to stop between two memes
+    def initialize(count:, task: MemeCaptioner::Generation::DEFAULT_TASK, deadline: nil)
+      @memes = File.foreach("#{MEMES}/captions.jsonl").first(count).map { |line| JSON.parse(line) }
+      abort "#{MEMES} has #{@memes.size} memes only; draw more with rake quality:memes" if @memes.size < count
+      @task = task
+      @deadline = deadline
+      weights = Digest::SHA256.file("#{MODEL}/model.safetensors").hexdigest[0, 8]
+      @folder = "#{FOLDER}/#{weights}-#{task.delete("<>").downcase}"
+      FileUtils.mkdir_p(@folder)
+    end
+
+    # @return [Array<Result>] of the memes that are done; works until all are, or the deadline
+    def results(row)
+      done = read(row)
+      missing = memes.reject { |meme| done.key?(meme["file"]) }
+      work(row, missing, done) if missing.any? && !late?
+      memes.filter_map { |meme| done[meme["file"]] }
+    end
+
+    # @return [String] the caption of token ids
+    def text(ids)
+      @text ||= model(reference)
+      @text.text(ids)
+    end
+
+    # @return [String] the file or folder of a row's weights
+    def place(row)
+      return MODEL unless row.recipe
+
+      MemeCaptioner::Native.pack(MODEL, "#{FOLDER}/packed", "tiny", nil, row.recipe).first
+    end
+
+    # @return [Row] the 16-bit model
+    def reference
+      ROWS.first
+    end
+
+    private
+
+    def work(row, missing, done)
+      given = row == reference ? {} : results(reference).to_h { |result| [result.file, result.ids] }
+      model = model(row)
+      File.open(path(row), "a") do |journal|
+        missing.each do |meme|
+          break if late?
+          next unless row == reference || given[meme["file"]]
+
+          result = result(model, meme["file"], given[meme["file"]])
+          journal.puts(JSON.generate(result.to_a))
+          done[result.file] = result
+        end
+      end
+    end
+
+    # The reference's own caption is the one that it scores.
+    def result(model, file, given)
+      limit = MemeCaptioner.config.max_pixels
+      image = "#{MEMES}/#{file}"
+      given ||= model.ids_path(image, @task, nil, nil, limit)
+      Result.new(file, *model.compare_path(image, @task, nil, nil, limit, given))
+    end
+
+    def model(row)
+      MemeCaptioner::Native.load("quality: #{row.name}", place(row), {})
+    end
+
+    def read(row)
+      return {} unless File.exist?(path(row))
+
+      File.readlines(path(row)).to_h do |line|
+        result = Result.new(*JSON.parse(line))
+        [result.file, result]
+      end
+    end
+
+    def path(row)
+      "#{@folder}/#{row.slug}.jsonl"
+    end
+
+    def late?
+      @deadline && Time.now > @deadline
+    end
+  end
+end

@@ -1,0 +1,75 @@
+# frozen_string_literal: true
+
+require_relative "study"
+
+module Quality
+  # A study's results as Markdown.
+  class Table
+    # What a {MemeCaptioner::Validation::Comparison} asks of a model.
+    Subject = Struct.new(:name)
+
+    HEAD = ["", "MiB", "identical to f16", "right", "BLEU", "word errors", "next token agrees", "loss, nats a token",
+            "gibberish"].freeze
+
+    def initialize(study)
+      @study = study
+      @expected = study.results(study.reference).to_h { |result| [result.file, result] }
+      @truth = study.memes.to_h { |meme| [meme["file"], meme["captions"]] }
+    end
+
+    # @return [String]
+    def to_s
+      ROWS.group_by(&:group).map { |group, rows| section(group, rows) }.join("\n")
+    end
+
+    # @return [Hash, nil] a row's figures; nil while it has none
+    def figures(row)
+      results = @study.results(row).select { |result| @expected.key?(result.file) }
+      return if results.empty?
+
+      pairs = results.map { |result| pair(result) }
+      comparison = MemeCaptioner::Validation::Comparison.new(Subject.new(row.name), pairs)
+      { mib: mebibytes(row), right: results.count { |result| right?(result) }, **comparison.figures }
+    end
+
+    private
+
+    def section(group, rows)
+      lines = rows.filter_map do |row|
+        figures = figures(row)
+        figures && line(row, figures)
+      end
+      head = HEAD.dup.tap { |titles| titles[0] = group }
+      [head, head.map { "---" }, *lines].map { |cells| "| #{cells.join(" | ")} |\n" }.join
+    end
+
+    def line(row, figures)
+      count = figures[:images]
+      [row.name, format("%.2f", figures[:mib]), share(figures[:identical], count), share(figures[:right], count),
+       format("%.2f", figures[:bleu]), format("%.2f %%", figures[:word_error_rate]),
+       format("%.2f %%", figures[:token_agreement]), format("%.4f", figures[:loss]), "#{figures[:gibberish]} of #{count}"]
+    end
+
+    def share(hits, count)
+      format("%<share>.1f %% (%<low>.1f to %<high>.1f)",
+             share: 100.0 * hits / count,
+             **%i[low high].zip(MemeCaptioner::Validation::Interval.wilson(hits, count)).to_h)
+    end
+
+    def pair(result)
+      expected = @expected.fetch(result.file)
+      texts = [expected, result].map { |either| @study.text(either.ids) }
+      MemeCaptioner::Validation::Pair.new(*texts, scores: [expected.scores, result.scores])
+    end
+
+    def right?(result)
+      @study.text(result.ids) == @truth.fetch(result.file).fetch(@study.task)
+    end
+
+    def mebibytes(row)
+      place = @study.place(row)
+      place = "#{place}/model.safetensors" if File.directory?(place)
+      File.size(place).fdiv(1 << 20)
+    end
+  end
+end
