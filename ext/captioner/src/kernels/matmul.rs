@@ -1,8 +1,7 @@
 //! `out = x · Wᵀ + bias` for a weight in any storage.
 //!
 //! Many rows (vision, encoder): each task takes a run of rows, unpacks the weight panel by panel into its scratch, turned
-//! so that output features lie side by side, and multiplies. Few rows (a decoder step, one row per beam): each task takes a run of output
-//! features, reads each weight row once and takes its dot product with every row of `x`.
+//! so that output features lie side by side, and multiplies. Few rows (a decoder step, one row per beam): [`few_rows`].
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -10,6 +9,7 @@ use std::ops::Range;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::few_rows::{few_rows, FEW_ROWS};
 use super::panels::{int8, Output, WIDTH};
 use super::product::{product, transpose, Left, Out, Right, Start};
 use super::{elementwise, Arithmetic, Isa, Matrix, TILE_ROWS};
@@ -18,8 +18,6 @@ use super::{elementwise, Arithmetic, Isa, Matrix, TILE_ROWS};
 const PANEL: usize = 64;
 /// Rows of a panel that are unpacked before they are turned into columns.
 const UNPACKED: usize = 16;
-/// Up to this many rows of `x` the weights are read once for all of them.
-pub const FEW_ROWS: usize = 8;
 
 /// What happens to a product before it is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,42 +103,6 @@ fn int8_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, ou
     });
 }
 
-fn few_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
-    let (n, k) = (w.rows(), w.cols());
-    // A task is at least 64k weights, so that small layers are not torn apart.
-    let run = (65_536 / k).clamp(1, n).max(n.div_ceil(rayon::current_num_threads() * 8));
-    let columns: Vec<Vec<f32>> = (0..n.div_ceil(run))
-        .into_par_iter()
-        .map(|task| {
-            let features = task * run..n.min((task + 1) * run);
-            let width = features.len();
-            let mut products = vec![0.0; width * (x.len() / k)];
-            SCRATCH.with_borrow_mut(|row| {
-                grow(row, k);
-                let row = &mut row[..k];
-                for (i, feature) in features.enumerate() {
-                    w.dequantize_rows(feature..feature + 1, row);
-                    let bias = bias.map_or(0.0, |b| b[feature]);
-                    for (m, x) in x.chunks_exact(k).enumerate() {
-                        products[m * width + i] = dot(x, row) + bias;
-                    }
-                }
-            });
-            products.chunks_exact_mut(width).for_each(|row| activate(row, epilogue));
-            products
-        })
-        .collect();
-    for (m, out) in out.chunks_exact_mut(n).enumerate() {
-        for (out, products) in out.chunks_mut(run).zip(&columns) {
-            let row = &products[m * out.len()..(m + 1) * out.len()];
-            match epilogue {
-                Epilogue::Add => elementwise::add(out, row),
-                _ => out.copy_from_slice(row),
-            }
-        }
-    }
-}
-
 /// Makes room; what is there need not be cleared, as it is overwritten before it is read.
 fn grow(scratch: &mut Vec<f32>, len: usize) {
     if scratch.len() < len {
@@ -148,7 +110,8 @@ fn grow(scratch: &mut Vec<f32>, len: usize) {
     }
 }
 
-fn activate(row: &mut [f32], epilogue: Epilogue) {
+/// What the epilogue does to products before they are written or added.
+pub(super) fn activate(row: &mut [f32], epilogue: Epilogue) {
     match epilogue {
         Epilogue::Store | Epilogue::Add => {}
         Epilogue::Gelu => elementwise::gelu(row),

@@ -5,6 +5,7 @@ mod attention;
 mod compute;
 mod convolution;
 mod elementwise;
+mod few_rows;
 mod isa;
 mod matmul;
 mod matrix;
@@ -18,8 +19,9 @@ pub use attention::{add_channel_scores, attend, attend_cached, mix_channels, Hea
 pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
 pub use elementwise::{add, gelu, log_sum_exp, max, softmax};
+pub use few_rows::FEW_ROWS;
 pub use isa::Isa;
-pub use matmul::{dot, matmul, matmul_rows, Epilogue, FEW_ROWS};
+pub use matmul::{dot, matmul, matmul_rows, Epilogue};
 pub use matrix::{Arithmetic, BlockScales, Buffer, Matrix, Storage};
 pub use norm::layer_norm;
 pub use scratch::Scratch;

@@ -35,11 +35,13 @@ pub(super) const LINES: usize = WIDTH / 16;
 #[cfg(test)]
 pub(super) mod tests {
     use crate::kernels::{BlockScales, Buffer, Matrix, Storage};
-    use crate::quant::{quantize, Codebook, FloatType, Scales, Scheme};
+    use crate::quant::{dynamic, quantize, Codebook, FloatType, Scales, Scheme};
 
     /// Numbers between -1 and 1 that look like noise.
     pub fn values(len: usize, seed: u32) -> Vec<f32> {
-        (0..len as u32).map(|i| ((i.wrapping_mul(2_654_435_761) ^ seed) >> 20) as f32 / 2048.0 - 1.0).collect()
+        let mix = |h: u32, shift: u32, factor: u32| (h ^ h >> shift).wrapping_mul(factor);
+        let noise = |i: u32| mix(mix(i.wrapping_mul(0x9E37_79B9) ^ seed, 16, 0x21F0_AAAD), 15, 0x735A_2D97) >> 8;
+        (0..len as u32).map(|i| noise(i) as f32 / (1 << 23) as f32 - 1.0).collect()
     }
 
     /// A weight in NF4 with blocks of `size`, whose blocks are of different magnitude.
@@ -51,6 +53,18 @@ pub(super) mod tests {
         let Scales::Plain(scales) = scales else { unreachable!("no double quantization was asked for") };
         let scales = Buffer::owned(scales.iter().flat_map(|v| v.to_le_bytes()).collect());
         let scales = BlockScales::Plain(FloatType::F32, scales);
+        Matrix::new(rows, cols, Storage::Blocks { scheme, codes: Buffer::owned(codes), scales }).unwrap()
+    }
+
+    /// A weight in NF4 with double quantization.
+    pub fn nf4_double(rows: usize, cols: usize) -> Matrix {
+        let mut values = values(rows * cols, 19);
+        values.iter_mut().enumerate().for_each(|(i, v)| *v *= 1.0 + (i / 64 % 7) as f32);
+        let (scheme, _, codes, scales) = quantize(&values, Scheme::NF4).unwrap().into_parts();
+        let Scales::Double { q, absmax2, offset } = scales else { unreachable!("double quantization was asked for") };
+        let bytes = |values: &[f32]| Buffer::owned(values.iter().flat_map(|v| v.to_le_bytes()).collect());
+        let (q, absmax2, map) = (Buffer::owned(q), bytes(&absmax2), bytes(dynamic::map()));
+        let scales = BlockScales::Double { q, absmax2, offset, map };
         Matrix::new(rows, cols, Storage::Blocks { scheme, codes: Buffer::owned(codes), scales }).unwrap()
     }
 

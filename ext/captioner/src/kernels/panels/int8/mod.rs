@@ -14,7 +14,7 @@ use super::{interleave::interleave, Line, Output, LINES, WIDTH};
 use crate::kernels::isa::Isa;
 use crate::kernels::matrix::Matrix;
 
-pub use activations::Activations;
+pub use activations::{round_row, Activations};
 
 use codes::{Codes, ZERO};
 

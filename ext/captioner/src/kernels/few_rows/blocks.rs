@@ -1,0 +1,112 @@
+//! Weights in 4-bit blocks: nibbles are looked up as bytes (code + 128), multiplied in int8 and summed over a block, and the
+//! block's sum is scaled in `f32`.
+
+use super::rounded::{Rounded, BLOCK};
+use super::scales::Scales;
+use super::{Sums, FEW_ROWS, GROUP};
+use crate::kernels::isa::Isa;
+use crate::kernels::Matrix;
+use crate::quant::QuantizedRef;
+
+/// A weight whose rows are whole blocks of a multiple of [`BLOCK`] values.
+pub struct Blocks<'a> {
+    isa: Isa,
+    blocks: QuantizedRef<'a>,
+    scales: Scales<'a>,
+    cols: usize,
+    /// What each code stands for, times 127, plus 128.
+    table: [u8; 16],
+    x: &'a Rounded,
+}
+
+/// Can this kernel read the weight?
+pub fn fits(weight: &Matrix) -> bool {
+    let size = weight.blocks().map_or(0, |blocks| blocks.scheme().blocksize());
+    size > 0 && size.is_multiple_of(BLOCK) && weight.cols().is_multiple_of(size)
+}
+
+/// What an instruction set's kernel gets.
+pub(super) struct Group<'a> {
+    /// The bytes of each feature's row.
+    pub nibbles: &'a [u8],
+    pub bytes: usize,
+    /// A scale for each [`BLOCK`] of each feature, `[count, blocks]`, and sixteen more that are not used.
+    pub scales: &'a [f32],
+    pub blocks: usize,
+    pub table: &'a [u8; 16],
+    pub x: &'a Rounded,
+    pub count: usize,
+}
+
+impl<'a> Blocks<'a> {
+    pub fn new(isa: Isa, weight: &'a Matrix, x: &'a Rounded) -> Self {
+        let blocks = weight.blocks().expect("only made for 4-bit blocks");
+        let table = blocks.scheme().code().values().map(|v| ((v * 127.0).round_ties_even() as i8 as u8) ^ 128);
+        Self { isa, scales: Scales::new(&blocks), cols: weight.cols(), blocks, table, x }
+    }
+
+    /// The sums of features `first..first + count` for every row of `x`.
+    pub fn sum(&self, first: usize, count: usize, scratch: &mut Vec<f32>, sums: &mut Sums) {
+        let (bytes, blocks) = (self.cols / 2, self.cols / BLOCK);
+        scratch.clear();
+        scratch.resize(count * blocks + 16, 0.0);
+        self.read_scales(first, count, scratch);
+        let group = Group {
+            nibbles: &self.blocks.codes()[first * bytes..(first + count) * bytes],
+            bytes,
+            scales: scratch,
+            blocks,
+            table: &self.table,
+            x: self.x,
+            count,
+        };
+        match self.isa {
+            // SAFETY: the set is only chosen where the processor has it; the group is as the kernel needs it.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 | Isa::Avx512Bf16 => unsafe { super::avx512::blocks(&group, sums) },
+            _ => portable(&group, sums),
+        }
+        // Codes are 127 times what they stand for.
+        sums.iter_mut().flatten().for_each(|sum| *sum *= 1.0 / 127.0);
+    }
+
+    fn read_scales(&self, first: usize, count: usize, out: &mut [f32]) {
+        let (blocks, parts) = (self.cols / BLOCK, self.blocks.scheme().blocksize() / BLOCK);
+        let own = blocks / parts;
+        self.scales.read(first * own, &mut out[..count * own]);
+        if parts > 1 {
+            // A larger block lends its scale to each of its parts; from the end, so that none is overwritten too early.
+            (0..count * blocks).rev().for_each(|part| out[part] = out[part / parts]);
+        }
+    }
+}
+
+fn portable(group: &Group, sums: &mut Sums) {
+    let mut row = vec![0u8; 2 * BLOCK * group.x.pairs];
+    for feature in 0..group.count {
+        let nibbles = &group.nibbles[feature * group.bytes..][..group.bytes];
+        // In the order of the activations: high nibbles of two blocks, then their low ones.
+        for (bytes, out) in nibbles.chunks(BLOCK).zip(row.chunks_exact_mut(2 * BLOCK)) {
+            let (high, low) = out.split_at_mut(BLOCK);
+            for ((high, low), byte) in high.iter_mut().zip(low).zip(bytes) {
+                *high = group.table[usize::from(byte >> 4)];
+                *low = group.table[usize::from(byte & 15)];
+            }
+        }
+        let scales = &group.scales[feature * group.blocks..][..group.blocks];
+        for (x, sums) in (0..group.x.rows.min(FEW_ROWS)).zip(sums.iter_mut()) {
+            let (codes, x_scales, offsets) = (group.x.codes(x), group.x.scales(x), group.x.offsets(x));
+            let mut sum = 0.0;
+            for (block, scale) in scales.iter().enumerate() {
+                let at = block / 2 * 2 * BLOCK + block % 2 * (BLOCK / 2);
+                let half = |at: usize| -> i32 {
+                    let pairs = codes[at..at + BLOCK / 2].iter().zip(&row[at..at + BLOCK / 2]);
+                    pairs.map(|(a, w)| i32::from(*a) * i32::from(*w)).sum()
+                };
+                sum += ((half(at) + half(at + BLOCK)) as f32 * x_scales[block] + offsets[block]) * scale;
+            }
+            debug_assert!(feature < GROUP);
+            sums[feature] = sum;
+        }
+    }
+}
