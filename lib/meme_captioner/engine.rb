@@ -81,7 +81,7 @@ module MemeCaptioner
       # @return [String] the folder with the model's files, fetched where they are not there
       def fetch(info)
         MemeCaptioner.config.logger.info("meme_captioner: fetching #{info.model_id} at #{info.hub_revision}")
-        Events.report("download", { model: info.name }) do |payload|
+        Events.report("download", { model: info.name, bytes: 0 }) do |payload|
           fetched = {}
           native.fetch(info.model_id, info.hub_revision, info.files, hub_options) do |file, done, total, phase|
             fetched[file] = done if phase == "downloading"
