@@ -22,7 +22,7 @@ module MemeCaptioner
         def all
           charts = [["Different words in a caption", histogram(WORDS) { |pair| pair.alignment.errors }]]
           if @outcome.comparisons.all?(&:loss)
-            charts << ["Loss of log-probability a token, by caption (nats)", histogram(NATS) { |pair| pair.loss.abs }]
+            charts << ["Loss of log-probability a token, by caption (nats)", histogram(NATS, &:loss)]
           end
           charts << ["Seconds a caption", Strip.new(@outcome).to_s]
         end
