@@ -17,6 +17,7 @@ IMAGE_TOKENS = 577
 PLACEHOLDER = 3  # `<unk>` stands for the image in the prompt; its embedding is overwritten
 
 transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
 
 
 class Clock(transformers.LogitsProcessor):
