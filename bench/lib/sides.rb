@@ -17,11 +17,11 @@ module Benchmarks
 
   # The gem in a process of its own.
   class Ours
-    # `compute` and `kernels` nil for the defaults, `threads` nil for one per core.
-    def initialize(size, quantization: nil, compute: nil, kernels: nil, threads: nil)
+    # @param settings [Hash] compute, kernels, threads or max_concurrent; the defaults where one is missing
+    def initialize(size, quantization: nil, **settings)
       @size = size
       @quantization = quantization
-      @settings = { compute: compute, kernels: kernels, threads: threads }.compact
+      @settings = settings
     end
 
     def label

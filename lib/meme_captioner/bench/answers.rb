@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "../memory/answers"
+require_relative "../bench"
 
 module MemeCaptioner
   class Bench
