@@ -17,7 +17,7 @@ RSpec.describe "a model in 4 bits" do
   it "is packed once, is small, and captions" do
     expect(MemeCaptioner.select("packed").extract(image)).to be_a String
     written = files.to_h { |file| [file, File.mtime(file)] }
-    expect(written.keys).to match [%r{\Amodels/Florence-2-tiny@\h{16}-compact-\d+\.safetensors\z}]
+    expect(written.keys).to match [%r{\Amodels/Florence-2-tiny@\h{16}-mixed-\d+\.safetensors\z}]
 
     MemeCaptioner.select("full").load
     expect(MemeCaptioner.loaded["packed"]).to be < MemeCaptioner.loaded["full"] * 0.4
@@ -28,10 +28,10 @@ RSpec.describe "a model in 4 bits" do
 
   it "is loaded anew when the recipe changes" do
     MemeCaptioner.select("packed").load
-    compact = MemeCaptioner.loaded["packed"]
+    mixed = MemeCaptioner.loaded["packed"]
     MemeCaptioner.config.recipe = :balanced
     MemeCaptioner.select("packed").load
-    expect(MemeCaptioner.loaded["packed"]).to be > compact
+    expect(MemeCaptioner.loaded["packed"]).to be > mixed
   end
 
   it "is one file that works alone" do

@@ -29,7 +29,7 @@ RSpec.describe "a packed file that is not right" do
     "too long" => ->(bytes) { bytes + ("\0" * 4096) },
     "empty" => ->(_) { "" },
     "foreign" => ->(bytes) { "#{[bytes.bytesize - 8].pack("Q<")}#{"{" * (bytes.bytesize - 8)}" },
-    "of another checkpoint" => ->(bytes) { bytes.sub(/"recipe":"compact"/, '"recipe":"another"') }
+    "of another checkpoint" => ->(bytes) { bytes.sub(/"recipe":"mixed"/, '"recipe":"other"') }
   }.each do |what, change|
     it "is made anew with a line in the log: #{what}" do
       whole = File.binread(path)
@@ -44,6 +44,6 @@ RSpec.describe "a packed file that is not right" do
   it "is one of each recipe" do
     MemeCaptioner.config.recipe = :balanced
     MemeCaptioner.select("packed").download
-    expect(Dir["models/*.safetensors"]).to contain_exactly(/-compact-\d+\./, /-balanced-\d+\./)
+    expect(Dir["models/*.safetensors"]).to contain_exactly(/-mixed-\d+\./, /-balanced-\d+\./)
   end
 end

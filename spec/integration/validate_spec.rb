@@ -75,7 +75,7 @@ RSpec.describe "validating the bundled model" do
   it "keeps the verdict beside the packed file, where it takes the place of the gem's" do
     out, _, code = validate(*samples.first(2))
     kept = Dir["models/*.verdict.json"]
-    expect(kept).to match [%r{\Amodels/Florence-2-tiny@\h+-compact-\d+.verdict.json\z}]
+    expect(kept).to match [%r{\Amodels/Florence-2-tiny@\h+-mixed-\d+.verdict.json\z}]
     expect(out).to include kept.first
     MemeCaptioner.config.cache_dir = "models"
     MemeCaptioner.config.allow_withheld = true

@@ -89,7 +89,7 @@ RSpec.describe MemeCaptioner::Captioner do
     native.cached_folder = "/cached"
     captioner = MemeCaptioner.select("Florence-2-base-int4").load
     expect(native.calls.drop(1)).to match [
-      [:pack, "/cached", "/models", "Florence-2-base", captioner.hub_revision, "compact"],
+      [:pack, "/cached", "/models", "Florence-2-base", captioner.hub_revision, "mixed"],
       [:load, "Florence-2-base-int4", "/packed.safetensors", { map_weights: true, memory_limit: nil, compute: "fast" }]
     ]
     native.calls.clear

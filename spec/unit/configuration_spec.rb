@@ -4,7 +4,7 @@ RSpec.describe MemeCaptioner::Configuration do
   it "has defaults" do
     expect(described_class.new({}).to_h).to include(
       threads: nil, max_concurrent: 2, cache_dir: nil, offline: nil, max_pixels: 89_478_485, memory_limit: nil,
-      map_weights: true, recipe: :compact, compute: :fast, logger: have_attributes(level: Logger::WARN)
+      map_weights: true, recipe: :mixed, compute: :fast, logger: have_attributes(level: Logger::WARN)
     )
   end
 
@@ -49,10 +49,12 @@ RSpec.describe MemeCaptioner::Configuration do
     expect { described_class.new({}).max_pixels = -1 }.to raise_error(ArgumentError, /max_pixels must be a positive integer/)
   end
 
-  it "knows two recipes" do
+  it "knows three recipes" do
     config = described_class.new({})
-    expect(["balanced", :compact].map { |recipe| (config.recipe = recipe) && config.recipe }).to eq %i[balanced compact]
-    expect { config.recipe = :linears }.to raise_error(ArgumentError, "recipe must be compact or balanced, got :linears")
+    expect(["balanced", :compact, :mixed].map { |recipe| (config.recipe = recipe) && config.recipe })
+      .to eq %i[balanced compact mixed]
+    expect { config.recipe = :linears }
+      .to raise_error(ArgumentError, "recipe must be compact, mixed or balanced, got :linears")
   end
 
   it "knows three ways to compute" do
