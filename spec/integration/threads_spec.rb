@@ -9,11 +9,11 @@ RSpec.describe "threads beside a caption" do
   let(:caption) { captioner.extract(image) }
 
   # A thread that wants to run every millisecond, and how often it could per second.
-  def ticks_per_second(&work)
+  def ticks_per_second(&)
     ticks = 0
     ticker = Thread.new { loop { sleep(0.001) && ticks += 1 } }
     before = ticks
-    seconds = Clock.seconds(&work)
+    seconds = Clock.seconds(&)
     (ticks - before) / seconds
   ensure
     ticker.kill
