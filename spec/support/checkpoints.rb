@@ -71,6 +71,10 @@ module Checkpoints
       end
     end
 
+    def joined(header, data)
+      [header.bytesize].pack("Q<") + header + data
+    end
+
     # Rewrites a file of tensors; the block gets each with its name and shape, which it may change, and gives the new bytes.
     def safetensors(file)
       header, data = File.open(file, "rb") { |io| [JSON.parse(io.read(io.read(8).unpack1("Q<"))), io.read] }
@@ -79,8 +83,7 @@ module Checkpoints
         bytes = yield(name, tensor["shape"], data.byteslice(Range.new(*tensor["data_offsets"], true)))
         tensor["data_offsets"] = [kept.bytesize, (kept << bytes).bytesize]
       end
-      header = JSON.generate(header)
-      replace(file, [header.bytesize].pack("Q<") + header + kept)
+      replace(file, joined(JSON.generate(header), kept))
     end
   end
 end
