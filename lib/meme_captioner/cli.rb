@@ -2,9 +2,11 @@
 
 require "optparse"
 require "meme_captioner"
+require "meme_captioner/bench"
 require "meme_captioner/memory"
 require_relative "cli/model_argument"
 require_relative "cli/progress_line"
+require_relative "cli/bench_command"
 require_relative "cli/caption_command"
 require_relative "cli/check_command"
 require_relative "cli/download_command"
@@ -19,7 +21,7 @@ module MemeCaptioner
   # Exit codes: 0 everything done, 1 an image or the model failed, 2 wrong usage, 130 interrupted. {ValidateCommand} has its own.
   # @api private
   class CLI
-    COMMANDS = { "caption" => CaptionCommand, "check" => CheckCommand, "download" => DownloadCommand,
+    COMMANDS = { "bench" => BenchCommand, "caption" => CaptionCommand, "check" => CheckCommand, "download" => DownloadCommand,
                  "memory" => MemoryCommand, "models" => ModelsCommand, "validate" => ValidateCommand }.freeze
 
     USAGE = <<~TEXT
@@ -28,6 +30,7 @@ module MemeCaptioner
              meme_captioner models [--json]
              meme_captioner check NAME
              meme_captioner memory NAME [--processes N] [--json]
+             meme_captioner bench [--model NAME] [--images N] [--json]
              meme_captioner validate [IMAGE or FOLDER...] [--base NAME] [--candidate NAME...] [--task TASK]
                                      [--compute MODE] [--out DIR] [--judgements FILE]
              meme_captioner version

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use captioner::captioner::{Caption, Captioner, Input, Scores};
 use captioner::image::Limits;
-use captioner::kernels::Compute;
+use captioner::kernels::{Compute, Isa};
 use captioner::models::florence2::{Options, Task, TokenScore};
 use captioner::runtime::{self, ThreadPool};
 use captioner::weights::packed::{Packed, Recipe};
@@ -37,6 +37,7 @@ pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     native.define_singleton_method("pack", function!(pack, 5))?;
     native.define_singleton_method("check", function!(check, 1))?;
     native.define_singleton_method("threads=", function!(set_threads, 1))?;
+    native.define_singleton_method("kernels", function!(kernels, 0))?;
     let class = native.define_class("Model", ruby.class_object())?;
     class.undef_default_alloc_func();
     class.define_method("caption_path", method!(Model::caption_path, -1))?;
@@ -123,6 +124,11 @@ fn check(ruby: &Ruby, place: RString) -> Result<(), Error> {
 /// `threads = n`; nil for one per CPU.
 fn set_threads(threads: Option<usize>) {
     runtime::set_threads(threads.unwrap_or(0));
+}
+
+/// `kernels`: the instructions that the matrix kernels use.
+fn kernels() -> &'static str {
+    Isa::current().name()
 }
 
 impl Model {

@@ -5,15 +5,18 @@ require "rbconfig"
 
 module MemeCaptioner
   class Memory
-    # A fresh Ruby process that measures itself. This is its parent's side; the questions are the methods of {Answers}.
+    # A fresh process that measures itself. This is its parent's side; the questions are the methods of {Answers}.
     # @api private
     class Probe
-      CODE = 'require "meme_captioner/memory/answers"; MemeCaptioner::Memory::Answers.serve'
-
-      # @return [Probe]
-      def self.start(info)
+      # @param info [ModelInfo]
+      # @param theme [String] whose answers: Memory or Bench
+      # @param env [Hash{String => String}] variables beside this process's settings
+      # @return [Probe] a Ruby process
+      def self.start(info, theme: "Memory", env: {})
         facts = { name: info.name, model_id: info.model_id, hub_revision: info.hub_revision, quantization: info.quantization }
-        new(facts)
+        paths = $LOAD_PATH.flat_map { |path| ["-I", path.to_s] }
+        code = "require \"meme_captioner/#{theme.downcase}/answers\"; MemeCaptioner::#{theme}::Answers.serve"
+        new(environment.merge(env), [RbConfig.ruby, *paths, "-e", code, JSON.generate(facts)])
       end
 
       # The settings that this process has may come from code: as variables they hold for the child as well.
@@ -23,9 +26,10 @@ module MemeCaptioner
         settings.to_h { |name, value| ["MEME_CAPTIONER_#{name.upcase}", value.to_s] }
       end
 
-      def initialize(facts)
-        paths = $LOAD_PATH.flat_map { |path| ["-I", path.to_s] }
-        @io = IO.popen([self.class.environment, RbConfig.ruby, *paths, "-e", CODE, JSON.generate(facts)], "r+")
+      # @param env [Hash{String => String}]
+      # @param command [Array<String>] a program that answers JSON lines as {Answers} does
+      def initialize(env, command)
+        @io = IO.popen([env, *command], "r+")
       end
 
       # Asks and waits.

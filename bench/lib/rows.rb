@@ -1,0 +1,48 @@
+# frozen_string_literal: true
+
+require_relative "sides"
+
+module Benchmarks
+  # Two engines that take turns, and what both do: `vision` or `caption`.
+  Pair = Struct.new(:ours, :theirs, :what)
+
+  # A line of the table: which pair's figures, which of them, and at most what their ratio should be.
+  Line = Struct.new(:title, :pair, :figure, :target)
+
+  def self.int4(size = "base", **settings)
+    Ours.new(size, quantization: :nf4, **settings)
+  end
+
+  PAIRS = {
+    "openvino-int8" => Pair.new(int4, Peer.new("openvino-int8", "base"), :vision),
+    "openvino-int4" => Pair.new(int4, Peer.new("openvino-int4", "base"), :vision),
+    "openvino-bf16" => Pair.new(int4, Peer.new("openvino-bf16", "base"), :vision),
+    "openvino-f32" => Pair.new(int4, Peer.new("openvino-f32", "base"), :vision),
+    "transformers-bf16" => Pair.new(int4, Peer.new("transformers-bf16", "base"), :caption),
+    "bitsandbytes-nf4" => Pair.new(int4, Peer.new("bitsandbytes-nf4", "base"), :caption),
+    "large" => Pair.new(int4("large"), Peer.new("transformers-bf16", "large"), :caption),
+    "f32" => Pair.new(Ours.new("base"), Peer.new("transformers-f32", "base"), :caption),
+    "exact" => Pair.new(int4, int4("base", compute: "exact"), :caption),
+    "bf16" => Pair.new(int4("base", compute: "bf16"), Peer.new("transformers-bf16", "base"), :caption),
+    "avx2" => Pair.new(int4("base", kernels: "avx2"), Peer.new("transformers-bf16", "base"), :caption),
+    "portable" => Pair.new(int4("base", kernels: "portable"), int4("base", compute: "exact"), :caption)
+  }.freeze
+
+  RATIOS = [
+    Line.new("base-int4 vision tower / OpenVINO INT8 calibrated", "openvino-int8", "vision", 0.85),
+    Line.new("base-int4 caption / transformers bf16", "transformers-bf16", "caption", 0.30),
+    Line.new("base-int4 caption / bitsandbytes NF4", "bitsandbytes-nf4", "caption", 0.12),
+    Line.new("large-int4 caption / transformers bf16", "large", "caption", 0.33),
+    Line.new("base caption, exact / transformers f32", "f32", "caption", 0.60),
+    Line.new("base-int4 vision tower / OpenVINO INT4 weights", "openvino-int4", "vision", nil),
+    Line.new("base-int4 vision tower / OpenVINO bf16", "openvino-bf16", "vision", nil),
+    Line.new("base-int4 vision tower / OpenVINO f32", "openvino-f32", "vision", nil),
+    Line.new("base-int4 vision tower / transformers bf16", "transformers-bf16", "vision", nil),
+    Line.new("base-int4 vision tower / bitsandbytes NF4", "bitsandbytes-nf4", "vision", nil),
+    Line.new("base-int4 decoder step / transformers bf16", "transformers-bf16", "step", nil),
+    Line.new("base-int4 caption / the same, exact", "exact", "caption", nil),
+    Line.new("base-int4 caption in bf16 / transformers bf16", "bf16", "caption", nil),
+    Line.new("base-int4 caption with AVX2 / transformers bf16", "avx2", "caption", nil),
+    Line.new("base-int4 caption, portable / exact with the best kernels", "portable", "caption", 3.0)
+  ].freeze
+end

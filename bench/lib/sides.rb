@@ -1,0 +1,129 @@
+# frozen_string_literal: true
+
+require "meme_captioner"
+require "meme_captioner/memory"
+
+module Benchmarks
+  ROOT = File.expand_path("../..", __dir__)
+  WORK = ENV.fetch("BENCH_WORK", File.join(ROOT, "tmp/bench"))
+  IMAGE = File.join(ROOT, "data/memes/meme-01.jpg")
+  # Every caption has as many tokens: the end token of the checkpoints of bench/models is one that never wins.
+  NEW_TOKENS = 64
+
+  # Where bench/models puts a checkpoint.
+  def self.checkpoint(size, layout)
+    File.join(WORK, "models", "#{size}-#{layout}")
+  end
+
+  # The gem in a process of its own.
+  class Ours
+    # @param settings [Hash] compute, kernels, threads or max_concurrent; the defaults where one is missing
+    def initialize(size, quantization: nil, **settings)
+      @size = size
+      @quantization = quantization
+      @settings = settings
+    end
+
+    def label
+      name = @quantization ? "#{@size}-int4" : @size
+      [name, *@settings.map { |key, value| "#{key} #{value}" }].join(", ")
+    end
+
+    # Starts the process and loads the model.
+    # @return [self]
+    def start
+      @probe = MemeCaptioner::Memory::Probe.start(info, theme: "Bench", env: env)
+      @library = @probe.call(:start)[:library]
+      @probe.call(:load, place)
+      self
+    end
+
+    # The packed file, made where it is not there, or the folder.
+    def place
+      @place ||= MemeCaptioner::Engine.pack(info, info.path)
+    end
+
+    def kernels
+      @probe.call(:kernels)
+    end
+
+    # `vision` alone is still a caption, but the shortest.
+    def vision
+      seconds(@probe.call(:time, IMAGE, 1, 1)).slice("vision")
+    end
+
+    def caption(new_tokens: NEW_TOKENS, beams: nil, image: IMAGE)
+      found = @probe.call(:time, image, new_tokens, beams)
+      raise "#{label}: #{found[:tokens]} tokens instead of #{new_tokens}" unless found[:tokens] == new_tokens
+
+      seconds(found)
+    end
+
+    def side_by_side(images, threads)
+      @probe.call(:side_by_side, images, threads, NEW_TOKENS)
+    end
+
+    # MiB at the peak that loading and captioning added to Ruby with the library.
+    def added_peak
+      (@probe.call(:memory)[:peak] - @library).round(1)
+    end
+
+    def finish
+      @probe&.finish
+    end
+
+    private
+
+    def seconds(found)
+      times = found[:seconds]
+      step = times[:decoder] / found[:tokens]
+      { "caption" => times[:total], "step" => step, **times.except(:total).transform_keys(&:to_s) }
+    end
+
+    def env
+      @settings.to_h { |key, value| ["MEME_CAPTIONER_#{key.upcase}", value.to_s] }
+    end
+
+    def info
+      name = @quantization ? "bench-#{@size}-int4" : "bench-#{@size}"
+      MemeCaptioner.models.find { |model| model.name == name } ||
+        MemeCaptioner.register(name, path: Benchmarks.checkpoint(@size, "microsoft"), quantization: @quantization)
+    end
+  end
+
+  # Another engine in a process of its own: bench/peers/serve.py.
+  class Peer
+    attr_reader :label
+
+    def initialize(engine, size)
+      @engine = engine
+      @size = size
+      @label = "#{engine}, #{size}"
+    end
+
+    # @return [self]
+    def start
+      command = [File.join(WORK, "../peers/bin/python"), File.join(ROOT, "bench/peers/serve.py"), @engine,
+                 Benchmarks.checkpoint(@size, "native"), "--images", File.join(ROOT, "data/memes"),
+                 "--work", File.join(WORK, "openvino")]
+      @probe = MemeCaptioner::Memory::Probe.new({}, command)
+      @probe.call(:load)
+      self
+    end
+
+    def vision
+      @probe.call(:vision, IMAGE).transform_keys(&:to_s)
+    end
+
+    def caption
+      found = @probe.call(:caption, IMAGE, NEW_TOKENS)
+      raise "#{label}: #{found[:tokens]} tokens instead of #{NEW_TOKENS}" unless found[:tokens] == NEW_TOKENS
+
+      found.slice(:caption, :vision, :step).transform_keys(&:to_s)
+    end
+
+    def finish
+      @probe&.finish
+    end
+  end
+end

@@ -1,0 +1,90 @@
+# frozen_string_literal: true
+
+require "etc"
+require_relative "memory"
+
+module MemeCaptioner
+  # Measures how fast a model captions on this machine: in fresh processes, with the settings of this one. Needs Linux's /proc.
+  class Bench
+    # Enough for a median.
+    IMAGES = 5
+    # As long as most captions are.
+    MAX_NEW_TOKENS = 64
+
+    # @param info [ModelInfo] a model whose files are on this machine
+    # @param images [Integer] how many captions are timed, after one that is not
+    # @param max_new_tokens [Integer] the most tokens of a caption
+    # @raise [UnsupportedModelError, ModelUnavailableError] if there are no files to measure
+    # @raise [PermanentError] where there is no /proc
+    def initialize(info, images: IMAGES, max_new_tokens: MAX_NEW_TOKENS)
+      Memory::Usage.require_proc
+      raise UnsupportedModelError, "#{info.name} has no weights to measure" unless info.supported? && info.family != :test
+
+      @info = info
+      @images = Array.new(images) { |i| samples[i % samples.size] }
+      @max_new_tokens = max_new_tokens
+      @source = info.local? ? info.path : Engine.cached(info)
+      raise ModelUnavailableError, "#{info.name} is not on this machine; download it first" unless @source
+    end
+
+    # @return [Hash{Symbol => Object}] model, compute, kernels, threads, images and max_new_tokens; `captions_per_minute`, one
+    #   after the other; `seconds` of a caption (medians): total, image, vision, encoder, decoder; `ms_per_token`; `tokens` of a
+    #   caption (median); `added_peak_mib`, the memory that loading and captioning added at its peak; `exact`, the same computed
+    #   exactly, with `captions_equal` and `times_faster` (how much faster the mode in use is); nil if it is exact by itself
+    def report
+      place = Engine.pack(@info, @source)
+      texts, figures = measure(place)
+      exact = compare(place, texts, figures) unless exact?
+      { model: @info.name, compute: MemeCaptioner.config.compute, threads: MemeCaptioner.config.threads || Etc.nprocessors,
+        images: @images.size, max_new_tokens: @max_new_tokens, **figures, exact: exact }
+    end
+
+    private
+
+    def samples
+      @samples ||= Dir[File.expand_path("../../data/memes/*.{jpg,png,webp}", __dir__)]
+    end
+
+    # Weights in 16 bits are computed with exactly unless bf16 is asked for.
+    def exact?
+      compute = MemeCaptioner.config.compute
+      compute == :exact || (compute == :fast && @info.quantization.nil? && !File.file?(@source))
+    end
+
+    def compare(place, texts, figures)
+      others, exact = measure(place, "MEME_CAPTIONER_COMPUTE" => "exact")
+      times_faster = exact[:seconds][:total] / figures[:seconds][:total]
+      { **exact.slice(:captions_per_minute, :seconds, :ms_per_token, :added_peak_mib),
+        captions_equal: texts.zip(others).count { |ours, theirs| ours == theirs }, times_faster: times_faster.round(2) }
+    end
+
+    def measure(place, env = {})
+      child = Memory::Probe.start(@info, theme: "Bench", env: env)
+      library = child.call(:start)[:library]
+      child.call(:load, place)
+      captions = [@images.first, *@images].map { |image| child.call(:time, image, @max_new_tokens) }.drop(1)
+      figures = { kernels: child.call(:kernels), **speed(captions) }
+      peak = child.call(:memory)[:peak]
+      [captions.map { |caption| caption[:text] }, { **figures, added_peak_mib: (peak - library).round(2) }]
+    ensure
+      child&.finish
+    end
+
+    def speed(captions)
+      seconds = captions.map { |caption| caption[:seconds] }
+      tokens = captions.map { |caption| caption[:tokens] }
+      steps = seconds.zip(tokens).map { |times, count| 1000 * times[:decoder] / count }
+      { captions_per_minute: (60 * captions.size / seconds.sum { |times| times[:total] }).round(1),
+        seconds: medians(seconds), ms_per_token: median(steps).round(2), tokens: median(tokens) }
+    end
+
+    def medians(seconds)
+      seconds.first.keys.to_h { |stage| [stage, median(seconds.map { |times| times[stage] }).round(4)] }
+    end
+
+    def median(values)
+      sorted = values.sort
+      (sorted[(sorted.size - 1) / 2] + sorted[sorted.size / 2]) / 2.0
+    end
+  end
+end

@@ -1,0 +1,61 @@
+# frozen_string_literal: true
+
+require "json"
+
+module MemeCaptioner
+  class CLI
+    # `meme_captioner bench`: how fast a model captions on this machine, as a table or as one JSON object.
+    class BenchCommand
+      def initialize(out, err)
+        @out = out
+        @err = err
+      end
+
+      def run(argv)
+        options = { model: MemeCaptioner.default_model.name }
+        parser(options).parse!(argv)
+        raise OptionParser::NeedlessArgument, argv.join(" ") unless argv.empty?
+
+        model, json, quantization = options.values_at(:model, :json, :quantization)
+        info = ModelArgument.info(model, quantization: quantization)
+        captioner = MemeCaptioner.select(info.name)
+        DownloadCommand.download(captioner, @err) unless !info.supported? || captioner.downloaded?
+        report = Bench.new(info, **options.except(:model, :json, :quantization)).report
+        json ? @out.puts(JSON.generate(report)) : table(report)
+        0
+      end
+
+      private
+
+      def parser(options)
+        OptionParser.new("Usage: meme_captioner bench [options]") do |parser|
+          count = /\A[1-9]\d*\z/
+          parser.on("--model NAME", "a name of `meme_captioner models`, or a model's folder") { |v| options[:model] = v }
+          parser.on("--images N", count, "captions to time (#{Bench::IMAGES})") { |v| options[:images] = v.to_i }
+          parser.on("--max-new-tokens N", count, "of the captions") { |v| options[:max_new_tokens] = v.to_i }
+          parser.on("--quantization nf4", "where NAME is a folder") { |v| options[:quantization] = v }
+          parser.on("--json", "one JSON object") { options[:json] = true }
+        end
+      end
+
+      def table(report)
+        @out.puts(format("%<model>s, compute %<compute>s, kernels %<kernels>s, %<threads>d threads, %<images>d captions", report))
+        [["", report[:compute], ("exact" if report[:exact])], *figures(report)].each do |title, *values|
+          @out.puts(format("  %-32<title>s%<values>s", title: title, values: values.compact.map { |v| v.to_s.rjust(10) }.join))
+        end
+        return unless (exact = report[:exact])
+
+        equal = "#{exact[:captions_equal]} of #{report[:images]} captions equal"
+        @out.puts("  #{exact[:times_faster]} times as fast as exact, #{equal}")
+      end
+
+      def figures(report)
+        both = [report, report[:exact]].compact
+        stages = report[:seconds].keys.map { |stage| ["seconds: #{stage}", *both.map { |side| side[:seconds][stage] }] }
+        [["captions per minute", *both.map { |side| side[:captions_per_minute] }], *stages,
+         ["ms per token", *both.map { |side| side[:ms_per_token] }],
+         ["MiB added at the peak", *both.map { |side| side[:added_peak_mib] }]]
+      end
+    end
+  end
+end
