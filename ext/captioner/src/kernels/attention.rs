@@ -27,31 +27,56 @@ const QUERIES: usize = 24;
 pub fn attend(q: &[f32], k: &[f32], v: &[f32], tokens: usize, heads: Heads, scale: f32, out: &mut [f32]) {
     let (Heads { count, dim, stride }, width) = (heads, heads.count * heads.dim);
     let mut keys = Scratch::take(tokens * dim);
-    let mut scores = Scratch::take(QUERIES * tokens);
     for at in (0..count).map(|head| head * dim) {
         transpose(&k[at..], stride, (tokens, dim), &mut keys, tokens);
         for first in (0..tokens).step_by(QUERIES) {
-            let rows = QUERIES.min(tokens - first);
-            product(
-                (rows, tokens, dim),
+            attend_rows(
+                (QUERIES.min(tokens - first), tokens, dim),
                 Left { values: &q[first * stride + at..], row: stride, step: 1 },
                 Right { values: &keys, row: tokens },
-                Start::default(),
-                Out { values: &mut scores, row: tokens },
-            );
-            let mut sums = [0.0; QUERIES];
-            scores.chunks_exact_mut(tokens).zip(&mut sums[..rows]).for_each(|(row, sum)| *sum = exp_row(row, scale));
-            product(
-                (rows, dim, tokens),
-                Left { values: &scores, row: tokens, step: 1 },
                 Right { values: &v[at..], row: stride },
-                Start::default(),
+                scale,
                 Out { values: &mut out[first * width + at..], row: width },
             );
-            for (row, sum) in out[first * width..].chunks_mut(width).zip(&sums[..rows]) {
-                scale_row(&mut row[at..at + dim], 1.0 / sum);
-            }
         }
+    }
+}
+
+/// One head's attention of any rows to `tokens` keys and values. `q` and `values` start at the head's first channel, in rows
+/// of `heads.stride`; `keys` start there as `[dim, tokens]`; `out` is `[rows, dim]`. Runs on the calling thread.
+pub fn attend_turned(
+    q: &[f32],
+    keys: &[f32],
+    values: &[f32],
+    tokens: usize,
+    heads: Heads,
+    scale: f32,
+    out: &mut [f32],
+) {
+    let Heads { dim, stride, .. } = heads;
+    for (block, out) in out.chunks_mut(QUERIES * dim).enumerate() {
+        attend_rows(
+            (out.len() / dim, tokens, dim),
+            Left { values: &q[block * QUERIES * stride..], row: stride, step: 1 },
+            Right { values: keys, row: tokens },
+            Right { values, row: stride },
+            scale,
+            Out { values: out, row: dim },
+        );
+    }
+}
+
+/// At most [`QUERIES`] rows of one head.
+fn attend_rows((rows, tokens, dim): (usize, usize, usize), q: Left, keys: Right, values: Right, scale: f32, out: Out) {
+    let mut scores = Scratch::take(rows * tokens);
+    let place = Out { values: &mut scores, row: tokens };
+    product((rows, tokens, dim), q, keys, Start::default(), place);
+    let mut sums = [0.0; QUERIES];
+    scores.chunks_exact_mut(tokens).zip(&mut sums).for_each(|(row, sum)| *sum = exp_row(row, scale));
+    let weights = Left { values: &scores, row: tokens, step: 1 };
+    product((rows, dim, tokens), weights, values, Start::default(), Out { values: &mut *out.values, row: out.row });
+    for (row, sum) in out.values.chunks_mut(out.row).zip(&sums[..rows]) {
+        scale_row(&mut row[..dim], 1.0 / sum);
     }
 }
 
@@ -126,19 +151,28 @@ mod tests {
     }
 
     #[test]
-    fn full_and_cached_attention_agree() {
+    fn full_turned_and_cached_attention_agree() {
         let heads = Heads { count: 3, dim: 8, stride: 72 };
-        let (tokens, width) = (11, 24);
-        let qkv = values(tokens * 72, 7);
-        let mut out = vec![0.0; tokens * width];
-        attend(&qkv, &qkv[24..], &qkv[48..], tokens, heads, 0.3, &mut out);
-        let keys: Vec<&[f32]> = qkv.chunks_exact(72).map(|r| &r[24..48]).collect();
-        let values: Vec<&[f32]> = qkv.chunks_exact(72).map(|r| &r[48..]).collect();
-        for t in 0..tokens {
-            let mut row = vec![0.0; width];
-            attend_cached(&qkv[t * 72..t * 72 + 24], &keys, &values, heads, 0.3, &mut row);
-            for (a, b) in row.iter().zip(&out[t * width..]) {
-                assert!((a - b).abs() < 1e-5);
+        for tokens in [1, 11, 30] {
+            let width = 24;
+            let qkv = values(tokens * 72, 7);
+            let mut out = vec![0.0; tokens * width];
+            attend(&qkv, &qkv[24..], &qkv[48..], tokens, heads, 0.3, &mut out);
+            let keys: Vec<&[f32]> = qkv.chunks_exact(72).map(|r| &r[24..48]).collect();
+            let values: Vec<&[f32]> = qkv.chunks_exact(72).map(|r| &r[48..]).collect();
+            for t in 0..tokens {
+                let mut row = vec![0.0; width];
+                attend_cached(&qkv[t * 72..t * 72 + 24], &keys, &values, heads, 0.3, &mut row);
+                assert!(row.iter().zip(&out[t * width..]).all(|(a, b)| (a - b).abs() < 1e-5), "cached, row {t}");
+            }
+            let mut turned = vec![0.0; width * tokens];
+            transpose(&qkv[24..], 72, (tokens, width), &mut turned, tokens);
+            for at in [0, 8, 16] {
+                let mut head = vec![0.0; tokens * 8];
+                attend_turned(&qkv[at..], &turned[at * tokens..], &qkv[48 + at..], tokens, heads, 0.3, &mut head);
+                for (row, all) in head.chunks_exact(8).zip(out.chunks_exact(width)) {
+                    assert!(row.iter().zip(&all[at..]).all(|(a, b)| (a - b).abs() < 1e-5), "turned, head at {at}");
+                }
             }
         }
     }

@@ -15,7 +15,7 @@ mod product;
 mod scratch;
 mod simd;
 
-pub use attention::{add_channel_scores, attend, attend_cached, mix_channels, Heads};
+pub use attention::{add_channel_scores, attend, attend_cached, attend_turned, mix_channels, Heads};
 pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
 pub use elementwise::{add, gelu, log_sum_exp, max, softmax};
@@ -24,8 +24,9 @@ pub use isa::Isa;
 pub use matmul::{dot, matmul, matmul_rows, Epilogue};
 pub use matrix::{Arithmetic, BlockScales, Buffer, Matrix, Storage};
 pub use norm::layer_norm;
+pub use product::transpose;
 pub use scratch::Scratch;
 
 /// Rows of activations that one task works on at a time: few enough that a tile's intermediates stay in the cache,
 /// enough to pay for unpacking a weight panel. A constant, so that sums over tiles do not depend on the thread count.
-pub const TILE_ROWS: usize = 192;
+pub const TILE_ROWS: usize = 384;

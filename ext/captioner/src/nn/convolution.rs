@@ -1,8 +1,8 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::{in_place, with_values};
-use crate::kernels::{depthwise_3x3_residual, matmul_rows, Epilogue, Matrix, Patches, Scratch, TILE_ROWS};
+use super::{even_tile, in_place, with_values};
+use crate::kernels::{depthwise_3x3_residual, matmul_rows, Epilogue, Matrix, Patches, Scratch};
 use crate::weights::Scope;
 use crate::Result;
 
@@ -26,6 +26,9 @@ impl DepthwiseConv {
         in_place(x, |x| depthwise_3x3_residual(x, width, &self.kernel, &self.bias))
     }
 }
+
+/// Patches that are gathered at a time; one has up to nine times the channels of its input.
+const GATHERED_ROWS: usize = 192;
 
 /// A strided convolution that turns patches into tokens.
 pub struct PatchConv {
@@ -61,10 +64,11 @@ impl PatchConv {
         let outputs = self.bias.len();
         let mut out = vec![0.0; height * width * outputs];
         with_values(x, |x| {
-            out.par_chunks_mut(TILE_ROWS * outputs).enumerate().for_each(|(tile, out)| {
+            let tile_rows = even_tile(height * width, GATHERED_ROWS);
+            out.par_chunks_mut(tile_rows * outputs).enumerate().for_each(|(tile, out)| {
                 let rows = out.len() / outputs;
                 let mut gathered = Scratch::take(rows * patches.values());
-                patches.gather(x, tile * TILE_ROWS..tile * TILE_ROWS + rows, &mut gathered);
+                patches.gather(x, tile * tile_rows..tile * tile_rows + rows, &mut gathered);
                 matmul_rows(&gathered, &self.weight, Some(&self.bias), Epilogue::Store, out);
             });
         })?;

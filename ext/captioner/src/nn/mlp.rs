@@ -2,7 +2,7 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::{in_place, map_rows, LayerNorm, Linear};
+use super::{even_tile, in_place, map_rows, LayerNorm, Linear};
 use crate::kernels::{Epilogue, Scratch, FEW_ROWS, TILE_ROWS};
 use crate::Result;
 
@@ -53,16 +53,15 @@ impl Mlp {
         })
     }
 
-    /// Values in a tile of rows: at most [`TILE_ROWS`], and as many tiles for every thread. Few rows are one tile, as their
-    /// products are spread over the threads.
+    /// Values in a tile of rows. Few rows are one tile, as their products are spread over the threads.
     fn tile(&self, x: &[f32]) -> usize {
-        let (channels, threads) = (self.fc2.outputs(), rayon::current_num_threads());
+        let channels = self.fc2.outputs();
         let rows = x.len() / channels;
         if rows <= FEW_ROWS {
-            return x.len().max(1);
+            x.len().max(1)
+        } else {
+            even_tile(rows, TILE_ROWS) * channels
         }
-        let tiles = rows.div_ceil(TILE_ROWS).next_multiple_of(threads);
-        rows.div_ceil(tiles) * channels
     }
 
     fn add_rows(&self, x: &[f32], out: &mut [f32]) {

@@ -47,6 +47,11 @@ pub fn map_rows(x: &Tensor, channels: usize, f: impl FnOnce(&[f32], &mut [f32]))
     Ok(Tensor::from_vec(out, (count, channels), &Device::Cpu)?)
 }
 
+/// Rows of a tile: at most `most`, and as many tiles for every thread.
+pub(super) fn even_tile(rows: usize, most: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(most).next_multiple_of(rayon::current_num_threads()).max(1)).max(1)
+}
+
 /// The number of rows of a `[rows, channels]` tensor.
 pub fn rows(x: &Tensor) -> Result<usize> {
     Ok(x.dims2()?.0)

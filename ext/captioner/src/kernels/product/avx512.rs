@@ -35,9 +35,11 @@ unsafe fn columns<const R: usize, const V: usize>(m: usize, task: Task, mask: __
         tile::<4, V>(task.below(row), mask);
         row += 4;
     }
-    while row < m {
-        tile::<1, V>(task.below(row), mask);
-        row += 1;
+    match m - row {
+        3 => tile::<3, V>(task.below(row), mask),
+        2 => tile::<2, V>(task.below(row), mask),
+        1 => tile::<1, V>(task.below(row), mask),
+        _ => {}
     }
 }
 

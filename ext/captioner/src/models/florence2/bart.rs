@@ -7,7 +7,9 @@ use candle_core::Tensor;
 
 use super::config::TextConfig;
 use crate::kernels::Matrix;
-use crate::nn::{add, CachedAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention};
+use crate::nn::{
+    add, CachedAttention, CrossAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention, SharedCache,
+};
 use crate::weights::{Scope, TOKEN_EMBEDDINGS};
 use crate::Result;
 
@@ -102,7 +104,7 @@ pub struct Decoder {
 struct DecoderLayer {
     attention: CachedAttention,
     attention_norm: LayerNorm,
-    cross: CachedAttention,
+    cross: CrossAttention,
     cross_norm: LayerNorm,
     mlp: Mlp,
     norm: LayerNorm,
@@ -112,7 +114,7 @@ struct DecoderLayer {
 /// written tokens, a row per beam and step. A beam is a path through those rows, so reordering beams copies no cache.
 #[derive(Default)]
 pub struct DecoderState {
-    cross: Vec<RowCache>,
+    cross: Vec<SharedCache>,
     written: Vec<RowCache>,
     rows: u32,
     paths: Vec<Vec<u32>>,
@@ -129,7 +131,7 @@ impl Decoder {
                 Ok(DecoderLayer {
                     attention: CachedAttention::load(d, heads, scope.pp("self_attn"))?,
                     attention_norm: LayerNorm::load(d, scope.pp("self_attn_layer_norm"))?,
-                    cross: CachedAttention::load(d, heads, scope.pp("encoder_attn"))?,
+                    cross: CrossAttention::load(d, heads, scope.pp("encoder_attn"))?,
                     cross_norm: LayerNorm::load(d, scope.pp("encoder_attn_layer_norm"))?,
                     mlp: mlp(config, config.decoder_ffn_dim, &scope)?,
                     norm: LayerNorm::load(d, scope.pp("final_layer_norm"))?,
@@ -149,10 +151,7 @@ impl Decoder {
 
     /// A state for the encoder's output `[tokens, d_model]`, with one empty beam.
     pub fn start(&self, encoded: &Tensor) -> Result<DecoderState> {
-        let mut cross = vec![RowCache::default(); self.layers.len()];
-        for (layer, cache) in self.layers.iter().zip(&mut cross) {
-            layer.cross.remember(encoded, cache)?;
-        }
+        let cross = self.layers.iter().map(|layer| layer.cross.remember(encoded)).collect::<Result<_>>()?;
         Ok(DecoderState {
             cross,
             written: vec![RowCache::default(); self.layers.len()],
@@ -173,9 +172,9 @@ impl Decoder {
         let mut x = self.norm.forward(&add(&x, &positions)?)?;
         for (i, layer) in self.layers.iter().enumerate() {
             layer.attention.remember(&x, &mut state.written[i])?;
-            let attended = layer.attention.forward(&x, &state.written[i], Some(&state.paths))?;
+            let attended = layer.attention.forward(&x, &state.written[i], &state.paths)?;
             x = layer.attention_norm.forward(&add(&x, &attended)?)?;
-            let attended = layer.cross.forward(&x, &state.cross[i], None)?;
+            let attended = layer.cross.forward(&x, &state.cross[i])?;
             x = layer.cross_norm.forward(&add(&x, &attended)?)?;
             x = layer.mlp.forward_post_norm(&x, &layer.norm)?;
         }
