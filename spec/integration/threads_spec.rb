@@ -24,7 +24,7 @@ RSpec.describe "threads beside a caption" do
   it "keep at least four fifths of their ticks" do
     MemeCaptioner.config.threads = 1
     caption
-    shares = Array.new(5) do
+    shares = Array.new(8) do
       during = nil
       seconds = Clock.seconds { during = ticks_per_second { captioner.extract(image) } }
       during / ticks_per_second { sleep(seconds) }
