@@ -6,7 +6,7 @@ require "pathname"
 require "stringio"
 require "tempfile"
 require "tmpdir"
-support = %w[fake_native images hub_server checkpoints clock commands validations browser]
+support = %w[fake_native images hub_server checkpoints clock commands validations browser garbage_collection]
 support.each { |name| require_relative "support/#{name}" }
 
 # Neither what lies in the user's cache nor the user's settings change what is found.

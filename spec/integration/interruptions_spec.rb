@@ -114,15 +114,20 @@ RSpec.describe "interrupting a caption" do
       trap("USR1", before)
     end
 
-    def interrupt(way)
-      case way
-      when :timeout then Timeout.timeout(whole * rand) { caption }
-      when :kill then in_a_thread(&:kill)
-      when :raise then in_a_thread { |thread| thread.raise(IOError, "raised") }
-      when :wakeup then in_a_thread { |thread| thread.wakeup if thread.alive? }
-      when :handled_signal then signalled(->(*) { @handled += 1 })
-      when :raising_signal then signalled(->(*) { raise IOError, "raised" })
-      end
+    ways = {
+      timeout: ->(spec) { Timeout.timeout(spec.whole * rand) { spec.caption } },
+      kill: ->(spec) { spec.in_a_thread(&:kill) },
+      raise: ->(spec) { spec.in_a_thread { |thread| thread.raise(IOError, "raised") } },
+      wakeup: ->(spec) { spec.in_a_thread { |thread| thread.wakeup if thread.alive? } },
+      handled_signal: ->(spec) { spec.signalled(->(*) { spec.handled << :once }) },
+      raising_signal: ->(spec) { spec.signalled(->(*) { raise IOError, "raised" }) }
+    }
+    harmless = %i[wakeup handled_signal]
+
+    let(:handled) { [] }
+
+    define_method(:interrupt) do |way|
+      ways.fetch(way).call(self)
     rescue IOError, Timeout::Error, ThreadError
       nil
     end
@@ -132,15 +137,11 @@ RSpec.describe "interrupting a caption" do
       File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i / 1024.0
     end
 
-    ways = %i[timeout kill raise wakeup handled_signal raising_signal]
-    harmless = %i[wakeup handled_signal]
-
     # A caption's state takes some MiB: leaked two hundred times it would be hundreds.
     it "leaves every following caption right, loses none that may go on, and keeps no memory" do
-      @handled = 0
       whole
       sizes = []
-      outcomes = (ways * 34).first(200).shuffle.each_with_index.map do |way, index|
+      outcomes = (ways.keys * 34).first(200).shuffle.each_with_index.map do |way, index|
         sizes << resident_mib if index == 40
         text = interrupt(way)
         expect(caption).to eq(expected), "after #{way}"
@@ -151,8 +152,8 @@ RSpec.describe "interrupting a caption" do
       puts "of #{outcomes.size}: #{cut.map(&:first).tally} cut short, #{ended.map(&:first).tally} went on; " \
            "memory from #{sizes.map(&:round).join(" to ")} MiB"
       expect([cut.map(&:first) & harmless, ended.map(&:last).uniq]).to eq [[], [expected]]
-      expect(cut.map(&:first).uniq).to match_array(ways - harmless)
-      expect(@handled).to eq outcomes.map(&:first).count(:handled_signal)
+      expect(cut.map(&:first).uniq).to match_array(ways.keys - harmless)
+      expect(handled.size).to eq outcomes.map(&:first).count(:handled_signal)
       expect(sizes.last - sizes.first).to be < 48
     end
   end

@@ -9,11 +9,11 @@ RSpec.describe "threads beside a caption" do
   let(:caption) { captioner.extract(image) }
 
   # A thread that wants to run every millisecond, and how often it could per second.
-  def ticks_per_second(&work)
+  def ticks_per_second(&)
     ticks = 0
     ticker = Thread.new { loop { sleep(0.001) && ticks += 1 } }
     before = ticks
-    seconds = Clock.seconds(&work)
+    seconds = Clock.seconds(&)
     (ticks - before) / seconds
   ensure
     ticker.kill
@@ -24,7 +24,7 @@ RSpec.describe "threads beside a caption" do
   it "keep at least four fifths of their ticks" do
     MemeCaptioner.config.threads = 1
     caption
-    shares = Array.new(5) do
+    shares = Array.new(8) do
       during = nil
       seconds = Clock.seconds { during = ticks_per_second { captioner.extract(image) } }
       during / ticks_per_second { sleep(seconds) }

@@ -3,9 +3,7 @@
 require_relative "rails_helper"
 
 # Four of the rows are broken images; every other row ends with the caption of its image, written once.
-ROWS = 500
-
-RSpec.describe "backfill of #{ROWS} rows" do
+RSpec.describe "backfill" do
   attr_reader :application
 
   def database
@@ -18,7 +16,7 @@ RSpec.describe "backfill of #{ROWS} rows" do
 
   def prepare
     application.prepare
-    application.fill(ROWS - BROKEN_IMAGES.size, broken: BROKEN_IMAGES)
+    application.fill(rows - BROKEN_IMAGES.size, broken: BROKEN_IMAGES)
     database.audit
   end
 
@@ -31,17 +29,16 @@ RSpec.describe "backfill of #{ROWS} rows" do
   end
 
   def expect_every_row_done
-    good = ROWS - BROKEN_IMAGES.size
+    good = rows - BROKEN_IMAGES.size
     expect(application).to have_right_captions(good)
     expect(database.writes).to eq(1 => good)
-    recorded = database.rows("SELECT name, caption_error FROM image_cores WHERE description IS NULL").to_h
-    expect(recorded.keys).to match_array BROKEN_IMAGES.keys
-    expect(recorded.values).to all match(/\S/)
-    expect_failures_listed(recorded)
+    expect_failures_listed(database.rows("SELECT name, caption_error FROM image_cores WHERE description IS NULL").to_h)
   end
 
   # Started once more, it does nothing and says what is wrong with whom.
   def expect_failures_listed(recorded)
+    expect(recorded.keys).to match_array BROKEN_IMAGES.keys
+    expect(recorded.values).to all match(/\S/)
     out, = backfill
     expect(out).to include("0 enqueued", "#{BROKEN_IMAGES.size} failed earlier", *recorded.values)
     expect(database.writes.keys).to eq [1]
@@ -56,18 +53,20 @@ RSpec.describe "backfill of #{ROWS} rows" do
       end
     end
 
+    let(:rows) { 500 }
+
     # What the killed process had begun is lost, so the backfill is started again while other jobs still wait: some rows are
     # enqueued twice.
     it "survives kill -9 of one and a restart of Redis" do
       prepare
       one, two = Array.new(2) { SidekiqProcess.new(application).start }
-      expect(backfill).to match [/#{ROWS} enqueued/, anything, 0]
-      wait_for(ROWS / 5)
+      expect(backfill).to match [/#{rows} enqueued/, anything, 0]
+      wait_for(rows / 5)
       one.kill
-      wait_for(ROWS * 2 / 5)
+      wait_for(rows * 2 / 5)
       @redis.restart
       three = SidekiqProcess.new(application).start
-      wait_for(ROWS * 3 / 5)
+      wait_for(rows * 3 / 5)
       expect(backfill).to match [/[1-9]\d* enqueued/, anything, 0]
       Clock.wait_until("all is done", seconds: Clock::HANGS * 3) { database.count("status = 0").zero? }
       [two, three].each(&:stop)
@@ -78,6 +77,8 @@ RSpec.describe "backfill of #{ROWS} rows" do
   context "in one process on SQLite" do
     around { |example| MemeSearch.with_sqlite { |application| (@application = application) && example.run } }
 
+    let(:rows) { 200 }
+
     def start_inline
       application.start("rake", "meme_captioner:backfill", "MODEL=ImageCore", env: { "INLINE" => "1" })
     end
@@ -85,17 +86,17 @@ RSpec.describe "backfill of #{ROWS} rows" do
     it "is interrupted, killed, and resumed" do
       prepare
       running = start_inline
-      wait_for(ROWS / 5)
+      wait_for(rows / 5)
       Process.kill(:INT, running.pid)
       expect(running.read).to match(/ImageCore: \d+ captioned/)
       running.close
-      expect([Process.last_status.exitstatus, captioned]).to match [130, be_between(ROWS / 5, ROWS - 1)]
+      expect([Process.last_status.exitstatus, captioned]).to match [130, be_between(rows / 5, rows - 1)]
 
       running = start_inline
-      wait_for(captioned + (ROWS / 5))
+      wait_for(captioned + (rows / 5))
       Process.kill(:KILL, running.pid)
       running.close
-      expect(captioned).to be < ROWS
+      expect(captioned).to be < rows
 
       out, _, code = backfill(INLINE: "1")
       expect([out, code]).to match [/[1-9]\d* captioned, #{BROKEN_IMAGES.size} failed/, 1]

@@ -19,8 +19,9 @@ RSpec::Matchers.define :have_one_copy_of_its_weights_in do |processes|
   match do |application|
     @shares = Weights.shares(application.weights, processes)
     @size = Weights.file_mib(application.weights)
-    puts format("weights: a file of %<size>.1f MiB, shares %<pss>s", size: @size, pss: @shares.map { |share| share[:pss].round(1) })
-    @shares.sum { |share| share[:pss] } <= @size * 1.02 && @shares.all? { |share| share[:rss] > @size / 2 }
+    parts = @shares.map { |share| share[:pss] }
+    puts "weights: a file of #{@size.round(1)} MiB, shares #{parts.map { |part| part.round(1) }.join(", ")}"
+    parts.sum <= @size * 1.02 && @shares.all? { |share| share[:rss] > @size / 2 }
   end
 
   failure_message { "#{@shares} of a file of #{@size} MiB" }

@@ -71,20 +71,19 @@ module Checkpoints
       end
     end
 
+    def joined(header, data)
+      [header.bytesize].pack("Q<") + header + data
+    end
+
     # Rewrites a file of tensors; the block gets each with its name and shape, which it may change, and gives the new bytes.
     def safetensors(file)
-      all = File.binread(file)
-      length = all.unpack1("Q<")
-      header = JSON.parse(all.byteslice(8, length))
-      data = String.new(encoding: Encoding::BINARY)
+      header, data = File.open(file, "rb") { |io| [JSON.parse(io.read(io.read(8).unpack1("Q<"))), io.read] }
+      kept = String.new(encoding: Encoding::BINARY)
       header.except("__metadata__").each do |name, tensor|
-        from, to = tensor["data_offsets"]
-        bytes = yield(name, tensor["shape"], all.byteslice(8 + length + from, to - from))
-        tensor["data_offsets"] = [data.bytesize, data.bytesize + bytes.bytesize]
-        data << bytes
+        bytes = yield(name, tensor["shape"], data.byteslice(Range.new(*tensor["data_offsets"], true)))
+        tensor["data_offsets"] = [kept.bytesize, (kept << bytes).bytesize]
       end
-      header = JSON.generate(header)
-      replace(file, [header.bytesize].pack("Q<") + header + data)
+      replace(file, joined(JSON.generate(header), kept))
     end
   end
 end

@@ -69,7 +69,7 @@ RSpec.describe "MemeCaptioner::Railtie" do
            "Rake::Task.tasks.map(&:name).grep(/meme/) + [Rake::Task['meme_captioner:backfill'].actions.size]"
     expect(application("require 'rake'; #{code}"))
       .to eq '["meme_captioner:application", "meme_captioner:backfill", "meme_captioner:check", ' \
-             '"meme_captioner:download", "meme_captioner:memory", "meme_captioner:seed", 1]'
+             '"meme_captioner:download", "meme_captioner:memory", "meme_captioner:seed", "meme_captioner:validate", 1]'
   end
 
   it "seeds the application's table" do

@@ -30,8 +30,8 @@ class Puma < Service
 
   private
 
-  def http(&block)
-    Net::HTTP.start("127.0.0.1", port, read_timeout: Clock::HANGS, max_retries: 0, &block)
+  def http(&)
+    Net::HTTP.start("127.0.0.1", port, read_timeout: Clock::HANGS, max_retries: 0, &)
   end
 
   def command

@@ -1,0 +1,59 @@
+# frozen_string_literal: true
+
+# A garbage collection of young objects at every allocation: what the compiled library holds without Ruby's knowing is gone.
+RSpec.describe "the compiled library under garbage collection" do
+  around { |example| Dir.mktmpdir { |folder| Dir.chdir(folder) { example.run } } }
+
+  before { MemeCaptioner.register("quick", path: Checkpoints.quick) }
+
+  after { MemeCaptioner.unload("quick") }
+
+  let(:captioner) { MemeCaptioner.select("quick") }
+  let(:image) { png_file(".", width: 40, height: 30) }
+  let(:options) { { max_new_tokens: 8 } }
+
+  it "loads, captions and unloads" do
+    expected = captioner.extract(image, **options)
+    MemeCaptioner.unload("quick")
+    bytes = File.binread(image)
+    found = GarbageCollection.stress do
+      texts = [captioner.extract(image, **options), captioner.extract(StringIO.new(bytes), **options)]
+      [texts, MemeCaptioner.loaded.keys, MemeCaptioner.unload("quick")]
+    end
+    expect(found).to eq [[expected, expected], ["quick"], true]
+  end
+
+  it "raises its errors" do
+    File.write("text.png", "no image")
+    captioner.load
+    errors = GarbageCollection.stress do
+      [-> { captioner.extract("text.png") }, -> { captioner.extract("none.png") }, -> { captioner.extract(image, num_beams: 99) },
+       -> { MemeCaptioner::Native.check("nowhere") }].map do |failing|
+        failing.call
+      rescue StandardError => e
+        e.class
+      end
+    end
+    expect(errors).to match [MemeCaptioner::UnreadableImageError, Errno::ENOENT, ArgumentError, Class]
+  end
+
+  it "reports a download's progress to a block" do
+    HubServer.run(Checkpoints.tiny) do |server|
+      MemeCaptioner.config.cache_dir = "models"
+      files = [["config.json", true, nil, nil], ["tokenizer.json", true, nil, nil]]
+      hub = { endpoint: server.endpoint, token: nil, cache_dir: File.expand_path("models"), offline: false }
+      seen = []
+      folder = GarbageCollection.stress do
+        MemeCaptioner::Native.fetch(HubServer::REPO, HubServer::COMMIT, files, hub) { |file, *| seen << file }
+      end
+      expect(File.read("#{folder}/config.json")).to eq File.read("#{Checkpoints.tiny}/config.json")
+      expect(seen.uniq).to eq files.map(&:first)
+    end
+  end
+
+  it "moves objects between captions" do
+    expected = captioner.extract(image, **options)
+    texts = Array.new(3) { GC.compact && captioner.extract(image, **options) }
+    expect(texts).to all eq expected
+  end
+end
