@@ -45,7 +45,7 @@ module Quality
       header = bytes.unpack1("Q<")
       parts = JSON.parse(bytes[8, header]).except("__metadata__", "pixel_values", "ids")
       parts = parts.sort_by { |name, _| order(name) }
-      parts.to_h { |name, part| [name, values(bytes, header + 8, part)] }
+      parts.to_h.transform_values { |part| values(bytes, header + 8, part) }
     end
 
     def order(name)

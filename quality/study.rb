@@ -46,10 +46,8 @@ module Quality
 
     # Works until a row has all memes that the 16-bit model has, or the deadline.
     def work(row)
-      given = row == reference ? {} : results(reference).to_h { |result| [result.file, result.ids] }
-      done = read(row)
-      missing = memes.map { |meme| meme["file"] }.reject { |file| done.key?(file) }
-      missing &= given.keys unless row == reference
+      given = given(row)
+      missing = given.keys - read(row).keys
       return if missing.empty? || late?
 
       model = model(row)
@@ -76,6 +74,13 @@ module Quality
     end
 
     private
+
+    # The memes that a row can work on, each with the caption that it scores.
+    def given(row)
+      return memes.to_h { |meme| [meme["file"], nil] } if row == reference
+
+      results(reference).to_h { |result| [result.file, result.ids] }
+    end
 
     # The reference's own caption is the one that it scores.
     def result(model, file, given)
