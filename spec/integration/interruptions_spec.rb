@@ -124,7 +124,8 @@ RSpec.describe "interrupting a caption" do
     }
     harmless = %i[wakeup handled_signal]
 
-    let(:handled) { [] }
+    # Made before a handler asks for it: rspec makes it under a lock, which a signal's handler may not take.
+    let!(:handled) { [] }
 
     define_method(:interrupt) do |way|
       ways.fetch(way).call(self)
