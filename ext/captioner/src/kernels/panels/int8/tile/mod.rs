@@ -53,9 +53,8 @@ mod tests {
             let expected = definition(&x, &weight, &bias);
             for isa in Isa::available() {
                 let mut out = vec![0.0; m * n];
-                let mut panel = Panel::default();
                 for first in (0..n).step_by(WIDTH) {
-                    panel.unpack(isa, &weight, first);
+                    let panel = Panel::unpack(isa, &weight, first);
                     panel.multiply(isa, &x, &mut Output::new(&mut out, n, first, Some(&bias), Epilogue::Store));
                 }
                 for (ours, expected) in out.iter().zip(&expected) {
