@@ -1,6 +1,8 @@
 //! The inner loops: a few rows times a panel.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
 
@@ -17,6 +19,12 @@ pub fn multiply(isa: Isa, x: &Activations, lines: &[Line], scales: &[f32], outpu
         // SAFETY: the set is only chosen where the processor has it; the shapes were compared above.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 | Isa::Avx512Bf16 => unsafe { avx512::multiply(x, lines, scales, output) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { avx2::multiply(x, lines, scales, output) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2Vnni => unsafe { avx2::multiply_vnni(x, lines, scales, output) },
         _ => portable::multiply(x, lines, scales, output),
     }
 }
