@@ -1,7 +1,8 @@
 //! `out = x · Wᵀ + bias` for a weight in any storage.
 //!
-//! Many rows (vision, encoder): each task takes a run of rows, unpacks the weight panel by panel into its scratch, turned
-//! so that output features lie side by side, and multiplies. Few rows (a decoder step, one row per beam): [`few_rows`].
+//! Many rows (vision, encoder): each task takes a run of them. In int8 and bf16 the weight is unpacked once for all tasks
+//! ([`Ready`]); in `f32` each task unpacks it panel by panel into its scratch, turned so that output features lie side by
+//! side. Few rows (a decoder step, one row per beam): [`few_rows`].
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -10,9 +11,8 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::few_rows::{few_rows, FEW_ROWS};
-use super::panels::{int8, Output, WIDTH};
 use super::product::{product, transpose, Left, Out, Right, Start};
-use super::{elementwise, Arithmetic, Isa, Matrix, TILE_ROWS};
+use super::{elementwise, Matrix, Ready, TILE_ROWS};
 
 /// Output features that are unpacked at a time.
 const PANEL: usize = 64;
@@ -36,31 +36,25 @@ thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// `x`: `[m, cols]`, `out`: `[m, rows]`, both row-major; `bias`: `[rows]` or nothing.
+/// `out = epilogue(x · wᵀ + bias)` on all threads of the pool. `x`: `[m, cols]`, `out`: `[m, rows]`, both row-major; `bias`:
+/// `[rows]` or nothing.
 pub fn matmul(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
     let m = x.len() / w.cols();
     assert!(x.len() == m * w.cols() && out.len() == m * w.rows(), "matmul: shapes do not fit");
     if m <= FEW_ROWS {
-        few_rows(x, w, bias, epilogue, out);
-    } else {
-        let tile = (4 * TILE_ROWS).min(m.div_ceil(rayon::current_num_threads()));
-        out.par_chunks_mut(tile * w.rows())
-            .zip(x.par_chunks(tile * w.cols()))
-            .for_each(|(out, x)| matmul_rows(x, w, bias, epilogue, out));
-    }
-}
-
-/// [`matmul`] on the calling thread alone, for layers that split their rows themselves; few rows still use all threads.
-pub fn matmul_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
-    let (n, k) = (w.rows(), w.cols());
-    let m = x.len() / k;
-    assert!(x.len() == m * k && out.len() == m * n, "matmul: shapes do not fit");
-    if m <= FEW_ROWS {
         return few_rows(x, w, bias, epilogue, out);
     }
-    if w.arithmetic() == Arithmetic::Int8 {
-        return int8_rows(x, w, bias, epilogue, out);
-    }
+    let ready = Ready::new(w, m);
+    let tile = (4 * TILE_ROWS).min(m.div_ceil(rayon::current_num_threads())).max(FEW_ROWS + 1);
+    out.par_chunks_mut(tile * w.rows())
+        .zip(x.par_chunks(tile * w.cols()))
+        .for_each(|(out, x)| ready.multiply(x, bias, epilogue, out));
+}
+
+/// Exact products of any number of rows on the calling thread.
+pub(super) fn f32_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
+    let (n, k) = (w.rows(), w.cols());
+    let m = x.len() / k;
     SCRATCH.with_borrow_mut(|scratch| {
         grow(scratch, (PANEL + UNPACKED) * k);
         let (panel, rows) = scratch.split_at_mut(PANEL * k);
@@ -87,20 +81,6 @@ fn unpack_transposed(w: &Matrix, features: Range<usize>, rows: &mut [f32], panel
         w.dequantize_rows(features.start + done..features.start + done + count, &mut rows[..count * k]);
         transpose(rows, k, (count, k), &mut panel[done..], width);
     }
-}
-
-fn int8_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
-    thread_local! {
-        static SCRATCH: RefCell<(int8::Activations, int8::Panel)> = RefCell::default();
-    }
-    let isa = Isa::current();
-    SCRATCH.with_borrow_mut(|(rows, panel)| {
-        rows.round(isa, x, w.cols());
-        for first in (0..w.rows()).step_by(WIDTH) {
-            panel.unpack(isa, w, first);
-            panel.multiply(isa, rows, &mut Output::new(out, w.rows(), first, bias, epilogue));
-        }
-    });
 }
 
 /// Makes room; what is there need not be cleared, as it is overwritten before it is read.

@@ -12,6 +12,7 @@ mod matrix;
 mod norm;
 mod panels;
 mod product;
+mod ready;
 mod scratch;
 mod simd;
 
@@ -21,10 +22,11 @@ pub use convolution::{depthwise_3x3_residual, Patches};
 pub use elementwise::{add, gelu, log_sum_exp, max, softmax};
 pub use few_rows::FEW_ROWS;
 pub use isa::Isa;
-pub use matmul::{dot, matmul, matmul_rows, Epilogue};
+pub use matmul::{dot, matmul, Epilogue};
 pub use matrix::{Arithmetic, BlockScales, Buffer, Matrix, Storage};
 pub use norm::layer_norm;
 pub use product::transpose;
+pub use ready::Ready;
 pub use scratch::Scratch;
 
 /// Rows of activations that one task works on at a time: few enough that a tile's intermediates stay in the cache,

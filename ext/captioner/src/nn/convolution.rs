@@ -2,7 +2,7 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::{even_tile, in_place, with_values};
-use crate::kernels::{depthwise_3x3_residual, matmul_rows, Epilogue, Matrix, Patches, Scratch};
+use crate::kernels::{depthwise_3x3_residual, Epilogue, Matrix, Patches, Ready, Scratch};
 use crate::weights::Scope;
 use crate::Result;
 
@@ -63,13 +63,14 @@ impl PatchConv {
         let (height, width) = patches.output();
         let outputs = self.bias.len();
         let mut out = vec![0.0; height * width * outputs];
+        let weight = Ready::new(&self.weight, height * width);
         with_values(x, |x| {
             let tile_rows = even_tile(height * width, GATHERED_ROWS);
             out.par_chunks_mut(tile_rows * outputs).enumerate().for_each(|(tile, out)| {
                 let rows = out.len() / outputs;
                 let mut gathered = Scratch::take(rows * patches.values());
                 patches.gather(x, tile * tile_rows..tile * tile_rows + rows, &mut gathered);
-                matmul_rows(&gathered, &self.weight, Some(&self.bias), Epilogue::Store, out);
+                weight.multiply(&gathered, Some(&self.bias), Epilogue::Store, out);
             });
         })?;
         Ok((Tensor::from_vec(out, (height * width, outputs), &Device::Cpu)?, (height, width)))

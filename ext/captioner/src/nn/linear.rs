@@ -1,7 +1,7 @@
 use candle_core::Tensor;
 
 use super::map_rows;
-use crate::kernels::{matmul, matmul_rows, Epilogue, Matrix};
+use crate::kernels::{matmul, Epilogue, Matrix, Ready};
 use crate::weights::Scope;
 use crate::Result;
 
@@ -34,8 +34,26 @@ impl Linear {
         map_rows(x, self.outputs(), |x, out| matmul(x, &self.weight, self.bias.as_deref(), Epilogue::Store, out))
     }
 
-    /// The same over plain rows, on the calling thread, with an epilogue.
+    /// The layer made ready for `rows` rows, that tasks work off in pieces.
+    pub fn ready(&self, rows: usize) -> ReadyLinear<'_> {
+        ReadyLinear { weight: Ready::new(&self.weight, rows), bias: self.bias.as_deref() }
+    }
+}
+
+/// See [`Linear::ready`].
+pub struct ReadyLinear<'a> {
+    weight: Ready<'a>,
+    bias: Option<&'a [f32]>,
+}
+
+impl ReadyLinear<'_> {
+    /// Output features.
+    pub fn outputs(&self) -> usize {
+        self.weight.outputs()
+    }
+
+    /// A piece of the rows, on the calling thread, with an epilogue.
     pub fn forward_rows(&self, x: &[f32], epilogue: Epilogue, out: &mut [f32]) {
-        matmul_rows(x, &self.weight, self.bias.as_deref(), epilogue, out);
+        self.weight.multiply(x, self.bias, epilogue, out);
     }
 }

@@ -2,7 +2,7 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::{even_tile, in_place, map_rows, LayerNorm, Linear};
+use super::{even_tile, in_place, map_rows, rows, LayerNorm, Linear, ReadyLinear};
 use crate::kernels::{Epilogue, Scratch, FEW_ROWS, TILE_ROWS};
 use crate::Result;
 
@@ -31,23 +31,25 @@ impl Mlp {
 
     /// Pre-norm, in place: `x += mlp(norm(x))`.
     pub fn forward_pre_norm(&self, x: &Tensor, norm: &LayerNorm) -> Result<()> {
+        let ready = self.ready(rows(x)?);
         in_place(x, |x| {
             x.par_chunks_mut(self.tile(x)).for_each(|x| {
                 let mut normed = Scratch::take(x.len());
                 norm.forward_rows(x, &mut normed);
-                self.add_rows(&normed, x);
+                ready.add_rows(&normed, x);
             });
         })
     }
 
     /// Post-norm: `norm(x + mlp(x))`.
     pub fn forward_post_norm(&self, x: &Tensor, norm: &LayerNorm) -> Result<Tensor> {
+        let ready = self.ready(rows(x)?);
         map_rows(x, self.fc2.outputs(), |x, out| {
             let tile = self.tile(x);
             out.par_chunks_mut(tile).zip(x.par_chunks(tile)).for_each(|(out, x)| {
                 let mut sum = Scratch::take(x.len());
                 sum.copy_from_slice(x);
-                self.add_rows(x, &mut sum);
+                ready.add_rows(x, &mut sum);
                 norm.forward_rows(&sum, out);
             });
         })
@@ -64,6 +66,19 @@ impl Mlp {
         }
     }
 
+    fn ready(&self, rows: usize) -> ReadyMlp<'_> {
+        ReadyMlp { fc1: self.fc1.ready(rows), fc2: self.fc2.ready(rows), activation: self.activation }
+    }
+}
+
+/// The linears made ready for all tiles.
+struct ReadyMlp<'a> {
+    fc1: ReadyLinear<'a>,
+    fc2: ReadyLinear<'a>,
+    activation: Activation,
+}
+
+impl ReadyMlp<'_> {
     fn add_rows(&self, x: &[f32], out: &mut [f32]) {
         let mut hidden = Scratch::take(x.len() / self.fc2.outputs() * self.fc1.outputs());
         let activation = match self.activation {

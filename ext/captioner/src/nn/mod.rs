@@ -13,7 +13,7 @@ use tensor::even_tile;
 
 pub use convolution::{DepthwiseConv, PatchConv};
 pub use embedding::Embedding;
-pub use linear::Linear;
+pub use linear::{Linear, ReadyLinear};
 pub use mlp::{Activation, Mlp};
 pub use norm::LayerNorm;
 pub use tensor::{add, concat, in_place, map_rows, rows, with_values};

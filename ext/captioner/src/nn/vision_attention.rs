@@ -5,7 +5,7 @@ use std::ops::Range;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::{in_place, LayerNorm, Linear};
+use super::{in_place, rows, LayerNorm, Linear, ReadyLinear};
 use crate::kernels::{add, add_channel_scores, attend, mix_channels, softmax, Epilogue, Heads, Scratch, TILE_ROWS};
 use crate::Result;
 
@@ -34,18 +34,19 @@ impl WindowAttention {
     pub fn forward(&self, x: &Tensor, width: usize) -> Result<()> {
         let (channels, side) = (self.proj.outputs(), self.window);
         let across = width.div_ceil(side);
+        let ready = (self.qkv.ready(rows(x)?), self.proj.ready(rows(x)?));
         in_place(x, |x| {
             // A window's rows are runs of `side` tokens, spread over the image: one task takes a band of windows.
             x.par_chunks_mut(side * width * channels).for_each(|x| {
                 for first in (0..across).step_by(WINDOWS) {
-                    self.windows(x, width, first..across.min(first + WINDOWS));
+                    self.windows(x, width, first..across.min(first + WINDOWS), &ready);
                 }
             });
         })
     }
 
-    /// Some windows of a band of image rows.
-    fn windows(&self, x: &mut [f32], width: usize, windows: Range<usize>) {
+    /// Some windows of a band of image rows, by the projections to queries, keys and values and to the output.
+    fn windows(&self, x: &mut [f32], width: usize, windows: Range<usize>, (to_qkv, proj): &(ReadyLinear, ReadyLinear)) {
         let (channels, side) = (self.proj.outputs(), self.window);
         let (tokens, row) = (side * side, width * channels);
         // Where a window's tokens of one image row lie: in the row, and among the tokens of all windows.
@@ -65,14 +66,14 @@ impl WindowAttention {
             runs(y).for_each(|(from, to)| self.norm.forward_rows(&x[from], &mut normed[to]));
         }
         let mut qkv = Scratch::take(3 * normed.len());
-        self.qkv.forward_rows(&normed, Epilogue::Store, &mut qkv);
+        to_qkv.forward_rows(&normed, Epilogue::Store, &mut qkv);
         let heads = Heads { count: self.heads, dim: channels / self.heads, stride: 3 * channels };
         let scale = (heads.dim as f32).powf(-0.5);
         for (qkv, mixed) in qkv.chunks_exact(3 * tokens * channels).zip(normed.chunks_exact_mut(tokens * channels)) {
             attend(qkv, &qkv[channels..], &qkv[2 * channels..], tokens, heads, scale, mixed);
         }
         let mut projected = Scratch::take(normed.len());
-        self.proj.forward_rows(&normed, Epilogue::Store, &mut projected);
+        proj.forward_rows(&normed, Epilogue::Store, &mut projected);
         for (y, x) in x.chunks_exact_mut(row).enumerate() {
             runs(y).for_each(|(to, from)| add(&mut x[to], &projected[from]));
         }
@@ -105,13 +106,14 @@ impl ChannelAttention {
         let (tokens, channels) = x.dims2()?;
         let (groups, dim, tile) = (self.groups, channels / self.groups, tile(tokens) * channels);
         values.resize(tokens * channels, 0.0);
+        let proj = self.proj.ready(tokens);
         in_place(x, |x| {
             let mut weights = self.scores(x, values);
             weights.chunks_exact_mut(dim).for_each(|row| softmax(row, (tokens as f32).powf(-0.5)));
             x.par_chunks_mut(tile).zip(values.par_chunks(tile)).for_each(|(x, v)| {
                 let mut mixed = Scratch::take(x.len());
                 mix_channels(&weights, v, groups, dim, &mut mixed);
-                self.proj.forward_rows(&mixed, Epilogue::Add, x);
+                proj.forward_rows(&mixed, Epilogue::Add, x);
             });
         })
     }
@@ -120,6 +122,7 @@ impl ChannelAttention {
     fn scores(&self, x: &[f32], values: &mut [f32]) -> Vec<f32> {
         let (groups, channels) = (self.groups, self.proj.outputs());
         let (dim, tile) = (channels / groups, tile(x.len() / channels) * channels);
+        let to_qkv = self.qkv.ready(x.len() / channels);
         let partial: Vec<Vec<f32>> = values
             .par_chunks_mut(tile)
             .zip(x.par_chunks(tile))
@@ -127,7 +130,7 @@ impl ChannelAttention {
                 let mut normed = Scratch::take(x.len());
                 self.norm.forward_rows(x, &mut normed);
                 let mut qkv = Scratch::take(3 * x.len());
-                self.qkv.forward_rows(&normed, Epilogue::Store, &mut qkv);
+                to_qkv.forward_rows(&normed, Epilogue::Store, &mut qkv);
                 for (value, qkv) in values.chunks_exact_mut(channels).zip(qkv.chunks_exact(3 * channels)) {
                     value.copy_from_slice(&qkv[2 * channels..]);
                 }

@@ -64,6 +64,9 @@ impl<'a> Blocks<'a> {
             // SAFETY: the set is only chosen where the processor has it; the group is as the kernel needs it.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 | Isa::Avx512Bf16 => unsafe { super::avx512::blocks(&group, sums) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 | Isa::Avx2Vnni => unsafe { super::avx2::blocks(&group, sums) },
             _ => portable(&group, sums),
         }
         // Codes are 127 times what they stand for.

@@ -11,6 +11,8 @@
 //! the registers as vectors.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod blocks;
 mod bytes;

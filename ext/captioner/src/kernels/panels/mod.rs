@@ -15,6 +15,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(super) mod bf16;
 pub(super) mod int8;
 mod interleave;
 mod output;

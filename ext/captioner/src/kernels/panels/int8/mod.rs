@@ -19,37 +19,34 @@ pub use activations::{round_row, Activations};
 use codes::{Codes, ZERO};
 
 /// One panel of a weight.
-#[derive(Debug, Default)]
 pub struct Panel {
     lines: Vec<Line>,
-    scales: Vec<f32>,
-    rows: Vec<u32>,
+    scales: [f32; WIDTH],
 }
 
 impl Panel {
     /// Unpacks features `first..first + WIDTH` of `weight`, as far as there are.
-    pub fn unpack(&mut self, isa: Isa, weight: &Matrix, first: usize) {
+    pub fn unpack(isa: Isa, weight: &Matrix, first: usize) -> Self {
         let words = weight.cols().div_ceil(4);
         let mut codes = Codes::new(isa, weight);
-        self.lines.resize(words * LINES, Line([0; 16]));
-        self.scales.clear();
-        self.scales.resize(WIDTH, 0.0);
-        self.rows.resize(16 * words, 0);
+        let (mut lines, mut scales) = (vec![Line([0; 16]); words * LINES], [0.0; WIDTH]);
+        let mut rows = vec![0u32; 16 * words];
         for quarter in 0..LINES {
-            for (i, row) in self.rows.chunks_exact_mut(words).enumerate() {
+            for (i, row) in rows.chunks_exact_mut(words).enumerate() {
                 let feature = quarter * 16 + i;
                 // SAFETY: a word is four bytes, and every pattern of them is valid.
                 let bytes = unsafe { std::slice::from_raw_parts_mut(row.as_mut_ptr().cast::<u8>(), 4 * words) };
                 let (bytes, padding) = bytes.split_at_mut(weight.cols());
                 padding.fill(ZERO);
                 if first + feature < weight.rows() {
-                    self.scales[feature] = codes.read(first + feature, bytes);
+                    scales[feature] = codes.read(first + feature, bytes);
                 } else {
                     bytes.fill(ZERO);
                 }
             }
-            interleave(isa, &self.rows, words, quarter, &mut self.lines);
+            interleave(isa, &rows, words, quarter, &mut lines);
         }
+        Self { lines, scales }
     }
 
     /// The products of all rows of `x` with this panel, which becomes the features from `output.first` on.

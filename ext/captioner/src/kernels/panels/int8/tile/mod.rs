@@ -1,6 +1,8 @@
 //! The inner loops: a few rows times a panel.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
 
@@ -17,6 +19,12 @@ pub fn multiply(isa: Isa, x: &Activations, lines: &[Line], scales: &[f32], outpu
         // SAFETY: the set is only chosen where the processor has it; the shapes were compared above.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 | Isa::Avx512Bf16 => unsafe { avx512::multiply(x, lines, scales, output) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { avx2::multiply(x, lines, scales, output) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2Vnni => unsafe { avx2::multiply_vnni(x, lines, scales, output) },
         _ => portable::multiply(x, lines, scales, output),
     }
 }
@@ -53,9 +61,8 @@ mod tests {
             let expected = definition(&x, &weight, &bias);
             for isa in Isa::available() {
                 let mut out = vec![0.0; m * n];
-                let mut panel = Panel::default();
                 for first in (0..n).step_by(WIDTH) {
-                    panel.unpack(isa, &weight, first);
+                    let panel = Panel::unpack(isa, &weight, first);
                     panel.multiply(isa, &x, &mut Output::new(&mut out, n, first, Some(&bias), Epilogue::Store));
                 }
                 for (ours, expected) in out.iter().zip(&expected) {

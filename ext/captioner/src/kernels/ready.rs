@@ -1,0 +1,73 @@
+//! A weight made ready for many rows, that many tasks work off in pieces.
+
+use std::cell::RefCell;
+
+use rayon::prelude::*;
+
+use super::matmul::{f32_rows, Epilogue};
+use super::panels::{bf16, int8, Output, WIDTH};
+use super::{few_rows, Arithmetic, Isa, Matrix};
+
+/// A weight that is unpacked, as far as its arithmetic wants it unpacked, once for all pieces of a product.
+pub struct Ready<'a> {
+    weight: &'a Matrix,
+    panels: Panels,
+}
+
+enum Panels {
+    /// Rows of the weight are read as they are needed.
+    None,
+    Int8(Vec<int8::Panel>),
+    Bf16(Vec<bf16::Panel>),
+}
+
+thread_local! {
+    static ROUNDED: RefCell<(int8::Activations, bf16::Activations)> = RefCell::default();
+}
+
+impl<'a> Ready<'a> {
+    /// Unpacks `weight` on all threads of the pool if it is for more than a few `rows`.
+    pub fn new(weight: &'a Matrix, rows: usize) -> Self {
+        let isa = Isa::current();
+        let panels = (0..weight.rows().div_ceil(WIDTH)).into_par_iter();
+        let panels = match weight.arithmetic() {
+            _ if rows <= few_rows::FEW_ROWS => Panels::None,
+            Arithmetic::F32 => Panels::None,
+            Arithmetic::Int8 => Panels::Int8(panels.map(|i| int8::Panel::unpack(isa, weight, i * WIDTH)).collect()),
+            Arithmetic::Bf16 => Panels::Bf16(panels.map(|i| bf16::Panel::unpack(isa, weight, i * WIDTH)).collect()),
+        };
+        Self { weight, panels }
+    }
+
+    /// Output features.
+    pub fn outputs(&self) -> usize {
+        self.weight.rows()
+    }
+
+    /// `out = epilogue(x · wᵀ + bias)` for a piece of the rows: `x` is `[m, cols]`, `out` is `[m, rows]`, both row-major.
+    /// Runs on the calling thread, but a few rows use all.
+    pub fn multiply(&self, x: &[f32], bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
+        let (n, k, isa) = (self.weight.rows(), self.weight.cols(), Isa::current());
+        let m = x.len() / k;
+        assert!(x.len() == m * k && out.len() == m * n, "product: shapes do not fit");
+        let mut output = |panel: usize, multiply: &dyn Fn(&mut Output)| {
+            multiply(&mut Output::new(out, n, panel * WIDTH, bias, epilogue));
+        };
+        match &self.panels {
+            Panels::None if m <= few_rows::FEW_ROWS => few_rows::few_rows(x, self.weight, bias, epilogue, out),
+            Panels::None => f32_rows(x, self.weight, bias, epilogue, out),
+            Panels::Int8(panels) => ROUNDED.with_borrow_mut(|(rounded, _)| {
+                rounded.round(isa, x, k);
+                for (i, panel) in panels.iter().enumerate() {
+                    output(i, &|output| panel.multiply(isa, rounded, output));
+                }
+            }),
+            Panels::Bf16(panels) => ROUNDED.with_borrow_mut(|(_, rounded)| {
+                rounded.round(x, k);
+                for (i, panel) in panels.iter().enumerate() {
+                    output(i, &|output| panel.multiply(isa, rounded, output));
+                }
+            }),
+        }
+    }
+}
