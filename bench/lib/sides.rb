@@ -68,6 +68,10 @@ module Benchmarks
       (@probe.call(:memory)[:peak] - @library).round(1)
     end
 
+    def pid
+      @probe.pid
+    end
+
     def finish
       @probe&.finish
     end
@@ -120,6 +124,10 @@ module Benchmarks
       raise "#{label}: #{found[:tokens]} tokens instead of #{NEW_TOKENS}" unless found[:tokens] == NEW_TOKENS
 
       found.slice(:caption, :vision, :step).transform_keys(&:to_s)
+    end
+
+    def pid
+      @probe.pid
     end
 
     def finish

@@ -12,7 +12,7 @@ module Benchmarks
     end
 
     def lines
-      [*head("measure", "target", "median of the pairs' ratios (range)", "ours", "theirs", "pairs"), *RATIOS.filter_map { |l| ratio(l) },
+      [*head("measure", "target", "median of the pairs' ratios (range)", "ours", "theirs", "pairs", "CPUs busy elsewhere"), *RATIOS.filter_map { |l| ratio(l) },
        "", *head("measure", "target", "median (range)"), *step, *start, *memory]
     end
 
@@ -31,7 +31,7 @@ module Benchmarks
       ours, theirs = %w[ours theirs].map { |side| pair[side].map { |turn| turn.fetch(line.figure) } }
       ratios = ours.zip(theirs).map { |mine, other| mine / other }
       row(line.title, line.target ? "<= #{format("%.2f", line.target)}" : "", Numbers.spread(ratios, 3),
-          seconds(ours), seconds(theirs), ratios.size)
+          seconds(ours), seconds(theirs), ratios.size, pair["others"])
     end
 
     def seconds(values)

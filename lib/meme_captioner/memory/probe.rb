@@ -54,6 +54,11 @@ module MemeCaptioner
         raise MemeCaptioner.const_get(answer[:error]), answer[:message]
       end
 
+      # @return [Integer] the child's process id
+      def pid
+        @io.pid
+      end
+
       # Ends the child.
       def finish
         @io.close
