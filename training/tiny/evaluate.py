@@ -3,6 +3,9 @@
 WEIGHTS is a file of native weights or a checkpoint folder. The memes' seeds start at 5e9 and are never
 trained on; "mixed" memes are drawn like the training's, "seen" ones use its dictionary without invented
 words, "unseen" ones only English words that it never contains.
+
+`python -m tiny.evaluate --memes out/seen --captions out/seen.jsonl --task "<OCR>"` scores captions that something else
+made of memes that `python -m memes` drew: the lines that `meme_captioner caption --json` prints.
 """
 
 import argparse
@@ -60,9 +63,19 @@ def score(task, pairs):
     return {name: round(value, 4) for name, value in result.items()}
 
 
+def of_files(memes, captions, task):
+    """The score of captions in a file, for memes in a folder."""
+    truths = {row["file"]: row["captions"] for row in map(json.loads, open(memes / "captions.jsonl", encoding="utf-8"))}
+    rows = [json.loads(line) for line in open(captions, encoding="utf-8")]
+    return {"task": task, **score(task, [(row["caption"], truths[Path(row["image"]).name][task]) for row in rows])}
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path, nargs="?")
+    parser.add_argument("--memes", type=Path, help="a folder that `python -m memes` made")
+    parser.add_argument("--captions", type=Path, help="captions of its pictures, a JSON object on each line")
+    parser.add_argument("--task", default="<DETAILED_CAPTION>", help="that the captions are for")
     parser.add_argument("--count", type=int, default=512)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--workers", type=int, default=2)
@@ -70,6 +83,9 @@ def main():
     parser.add_argument("--out", type=Path, help="write scores and wrong captions here")
     parser.add_argument("--settings", type=json.loads, default={}, help='generation settings, such as {"num_beams": 1}')
     options = parser.parse_args()
+    if options.captions:
+        print(json.dumps(of_files(options.memes, options.captions, options.task)))
+        return
     assets.verify()
     pool = Pool(options.workers)  # forks before torch starts
     sets = {}
