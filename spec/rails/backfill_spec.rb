@@ -6,6 +6,8 @@ require_relative "rails_helper"
 RSpec.describe "backfill" do
   attr_reader :application
 
+  let(:rows) { 500 }
+
   def database
     application.database
   end
@@ -53,8 +55,6 @@ RSpec.describe "backfill" do
       end
     end
 
-    let(:rows) { 500 }
-
     # What the killed process had begun is lost, so the backfill is started again while other jobs still wait: some rows are
     # enqueued twice.
     it "survives kill -9 of one and a restart of Redis" do
@@ -76,8 +76,6 @@ RSpec.describe "backfill" do
 
   context "in one process on SQLite" do
     around { |example| MemeSearch.with_sqlite { |application| (@application = application) && example.run } }
-
-    let(:rows) { 200 }
 
     def start_inline
       application.start("rake", "meme_captioner:backfill", "MODEL=ImageCore", env: { "INLINE" => "1" })
