@@ -12,6 +12,12 @@ module Quality
   end
 
   NF4 = "nf4-64-double"
+  # What the recipe `mixed` keeps in int8.
+  MIXED = %w[
+    convolution vision_tower.blocks.0 vision_tower.blocks.1 image_projection language_model.model.*.embed_positions
+    language_model.model.decoder.layers.*.encoder_attn.k_proj language_model.model.decoder.layers.*.encoder_attn.v_proj
+    language_model.model.decoder.layers.*.encoder_attn.out_proj
+  ].map { |place| "#{place}=int8" }.join(",")
   GROUPS = {
     "Recipes" => { "f16" => nil, "compact" => "compact", "mixed" => "mixed", "balanced" => "balanced", "int8" => "all=int8" },
     "Arithmetic" => {
@@ -25,7 +31,7 @@ module Quality
       "uniform int4" => "all=int4-64-double", "without double quantization" => "all=nf4-64-plain",
       "blocks of 32" => "all=nf4-32-double", "blocks of 128" => "all=nf4-128-double"
     },
-    "Repairs" => { "fitted scales" => "all=#{NF4}-fitted" }
+    "Repairs" => { "fitted scales" => "all=#{NF4}-fitted", "mixed, fitted scales" => "all=#{NF4}-fitted,#{MIXED}" }
   }.freeze
 
   ROWS = GROUPS.flat_map do |group, rows|
