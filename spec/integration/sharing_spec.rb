@@ -24,11 +24,14 @@ RSpec.describe "weights that are held once" do
     File.foreach("/proc/self/maps").count { |line| line.match?(/\A\S+ \S+ 0+ .*#{Regexp.escape(file)}$/) }
   end
 
-  # Every handle is kept until the mappings are counted: a second load would be a second mapping, and one that the cache has
-  # forgotten would still be there.
+  # No thread loads before all have come to do so, and every handle is kept until the mappings are counted: a second load would
+  # be a second mapping, and one that the cache has forgotten would still be there.
   it "is loaded once by sixteen threads that select and caption at the same time" do
+    come = Thread::Queue.new
     handles = Thread::Queue.new
     allow(MemeCaptioner::Native).to(receive(:load).and_wrap_original do |load, *arguments|
+      come << true
+      Thread.pass until come.size == 16
       load.call(*arguments).tap { |model| handles << model }
     end)
     start = Thread::Queue.new
