@@ -15,10 +15,29 @@ module Benchmarks
     File.join(WORK, "models", "#{size}-#{layout}")
   end
 
-  # The gem in a process of its own.
-  class Ours
+  # An engine in a process of its own, @probe, once it is started.
+  class Side
+    def pid
+      @probe.pid
+    end
+
+    def finish
+      @probe&.finish
+    end
+
+    private
+
+    # Captions of another length are no pair.
+    def expect_tokens(found, count)
+      raise "#{label}: #{found[:tokens]} tokens instead of #{count}" unless found[:tokens] == count
+    end
+  end
+
+  # The gem.
+  class Ours < Side
     # @param settings [Hash] compute, kernels, threads or max_concurrent; the defaults where one is missing
     def initialize(size, quantization: nil, **settings)
+      super()
       @size = size
       @quantization = quantization
       @settings = settings
@@ -54,8 +73,7 @@ module Benchmarks
 
     def caption(new_tokens: NEW_TOKENS, beams: nil, image: IMAGE)
       found = @probe.call(:time, image, new_tokens, beams)
-      raise "#{label}: #{found[:tokens]} tokens instead of #{new_tokens}" unless found[:tokens] == new_tokens
-
+      expect_tokens(found, new_tokens)
       seconds(found)
     end
 
@@ -66,14 +84,6 @@ module Benchmarks
     # MiB at the peak that loading and captioning added to Ruby with the library.
     def added_peak
       (@probe.call(:memory)[:peak] - @library).round(1)
-    end
-
-    def pid
-      @probe.pid
-    end
-
-    def finish
-      @probe&.finish
     end
 
     private
@@ -95,11 +105,12 @@ module Benchmarks
     end
   end
 
-  # Another engine in a process of its own: bench/peers/serve.py.
-  class Peer
+  # Another engine: bench/peers/serve.py.
+  class Peer < Side
     attr_reader :label
 
     def initialize(engine, size)
+      super()
       @engine = engine
       @size = size
       @label = "#{engine}, #{size}"
@@ -121,17 +132,8 @@ module Benchmarks
 
     def caption
       found = @probe.call(:caption, IMAGE, NEW_TOKENS)
-      raise "#{label}: #{found[:tokens]} tokens instead of #{NEW_TOKENS}" unless found[:tokens] == NEW_TOKENS
-
+      expect_tokens(found, NEW_TOKENS)
       found.slice(:caption, :vision, :step).transform_keys(&:to_s)
-    end
-
-    def pid
-      @probe.pid
-    end
-
-    def finish
-      @probe&.finish
     end
   end
 end

@@ -19,6 +19,10 @@ module MemeCaptioner
         MemeCaptioner.autoload?(:Native).nil?
       end
 
+      # Loads the compiled library.
+      # @return [String] the instructions that its matrix kernels use
+      def kernels = native.kernels
+
       # @return [MemeCaptioner::Native::Model, nil] the model if it is loaded
       def find(name)
         native.find(name)

@@ -44,6 +44,11 @@ module MemeCaptioner
       !quantization.nil? || packed?
     end
 
+    # @return [Boolean] whether both come from the same checkpoint, in whatever precision
+    def same_weights?(other)
+      %i[family model_id hub_revision path].all? { |fact| self[fact] == other[fact] }
+    end
+
     # @return [Boolean] whether it is a packed file of the application's own
     def packed?
       path.to_s.end_with?(".safetensors")

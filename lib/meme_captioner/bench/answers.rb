@@ -10,7 +10,7 @@ module MemeCaptioner
     class Answers < Memory::Answers
       # @return [String] the instructions that the matrix kernels use
       def kernels
-        Native.kernels
+        Engine.kernels
       end
 
       # Captions one image.

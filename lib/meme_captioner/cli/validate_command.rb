@@ -64,8 +64,8 @@ module MemeCaptioner
 
       # The same weights in full precision.
       def counterpart(candidate)
-        same = ->(info) { %i[family model_id hub_revision path].all? { |fact| info[fact] == candidate[fact] } }
-        MemeCaptioner.models.find { |info| info.quantization.nil? && info.name != candidate.name && same.call(info) } or
+        full = ->(info) { info.quantization.nil? && info.name != candidate.name && info.same_weights?(candidate) }
+        MemeCaptioner.models.find(&full) or
           raise OptionParser::MissingArgument, "--base: nothing is known in full precision for #{candidate.name}"
       end
 

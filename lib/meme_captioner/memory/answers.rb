@@ -37,7 +37,7 @@ module MemeCaptioner
 
       # Loads the compiled library.
       def start
-        Native.loaded
+        Engine.kernels
         { ruby: @ruby, library: Usage.rss }
       end
 

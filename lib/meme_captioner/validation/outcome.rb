@@ -74,7 +74,7 @@ module MemeCaptioner
       def same_weights?(info)
         return false if base.info.reduced? || !info.reduced?
 
-        info.packed? || %i[family model_id hub_revision path].all? { |fact| base.info[fact] == info[fact] }
+        info.packed? || info.same_weights?(base.info)
       end
     end
   end

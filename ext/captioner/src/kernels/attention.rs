@@ -145,10 +145,7 @@ fn add_scaled(out: &mut [f32], factor: f32, values: &[f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn values(len: usize, seed: u32) -> Vec<f32> {
-        (0..len as u32).map(|i| ((i.wrapping_mul(2_654_435_761) ^ seed) >> 20) as f32 / 2048.0 - 1.0).collect()
-    }
+    use crate::kernels::panels::tests::values;
 
     #[test]
     fn full_turned_and_cached_attention_agree() {

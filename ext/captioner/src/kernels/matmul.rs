@@ -117,6 +117,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::panels::tests::values;
     use crate::kernels::{Buffer, Storage};
     use crate::quant::FloatType;
 
@@ -125,10 +126,6 @@ mod tests {
         x.chunks_exact(k)
             .flat_map(|x| (0..n).map(move |j| bias[j] + (0..k).map(|i| x[i] * w[j * k + i]).sum::<f32>()))
             .collect()
-    }
-
-    fn values(len: usize, seed: u32) -> Vec<f32> {
-        (0..len as u32).map(|i| ((i.wrapping_mul(2_654_435_761) ^ seed) >> 20) as f32 / 2048.0 - 1.0).collect()
     }
 
     #[test]

@@ -1,6 +1,17 @@
 //! Arithmetic on plain `f32` slices, chosen at run time for the CPU at hand. Rows are tokens, columns are channels,
 //! everything is row-major. Nothing here knows a layer or a model.
 
+/// Calls the kernel for the number of rows that there are, or for the most that it takes:
+/// `by_rows!(rows, [1 2 3] 4, tile(arguments))`.
+macro_rules! by_rows {
+    ($rows:expr, [$($few:literal)*] $most:literal, $kernel:ident $arguments:tt) => {
+        match $rows {
+            $($few => $kernel::<$few> $arguments,)*
+            _ => $kernel::<$most> $arguments,
+        }
+    };
+}
+
 mod attention;
 mod compute;
 mod convolution;

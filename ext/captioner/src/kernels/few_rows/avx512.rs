@@ -6,22 +6,6 @@ use std::arch::x86_64::*;
 use super::rounded::BLOCK;
 use super::{blocks, bytes, floats, Sums, GROUP};
 
-/// Calls `$kernel::<M>` for the `M` rows that there are.
-macro_rules! by_rows {
-    ($rows:expr, $kernel:ident, $($argument:expr),*) => {
-        match $rows {
-            1 => $kernel::<1>($($argument),*),
-            2 => $kernel::<2>($($argument),*),
-            3 => $kernel::<3>($($argument),*),
-            4 => $kernel::<4>($($argument),*),
-            5 => $kernel::<5>($($argument),*),
-            6 => $kernel::<6>($($argument),*),
-            7 => $kernel::<7>($($argument),*),
-            _ => $kernel::<8>($($argument),*),
-        }
-    };
-}
-
 /// Sixteen features' lanes for each of `M` rows.
 type Lanes<const M: usize> = [[__m512; GROUP]; M];
 
@@ -57,7 +41,7 @@ unsafe fn add_up(rows: &[__m512; 16]) -> __m512 {
 /// See [`blocks::Blocks`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 pub unsafe fn blocks(group: &blocks::Group, sums: &mut Sums) {
-    by_rows!(group.x.rows, block_rows, group, sums)
+    by_rows!(group.x.rows, [1 2 3 4 5 6 7] 8, block_rows(group, sums))
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
@@ -118,7 +102,7 @@ unsafe fn pair_scales(scales: *const f32) -> __m512 {
 /// See [`bytes::Bytes`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 pub unsafe fn bytes(group: &bytes::Group, sums: &mut Sums) {
-    by_rows!(group.x.rows, byte_rows, group, sums)
+    by_rows!(group.x.rows, [1 2 3 4 5 6 7] 8, byte_rows(group, sums))
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
@@ -156,7 +140,7 @@ macro_rules! float_kernel {
         /// See [`floats::Floats`].
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
         pub unsafe fn $public(group: &floats::Group, sums: &mut Sums) {
-            by_rows!(group.x.len() / group.cols, $rows, group, sums)
+            by_rows!(group.x.len() / group.cols, [1 2 3 4 5 6 7] 8, $rows(group, sums))
         }
 
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]

@@ -139,6 +139,7 @@ impl Task {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::panels::tests::values;
 
     type Kernel = unsafe fn(usize, usize, Task);
 
@@ -155,10 +156,6 @@ mod tests {
             }
         }
         kernels
-    }
-
-    fn values(len: usize, seed: u32) -> Vec<f32> {
-        (0..len as u32).map(|i| ((i.wrapping_mul(2_654_435_761) ^ seed) >> 20) as f32 / 2048.0 - 1.0).collect()
     }
 
     /// The definition, with gaps between rows: `left` row-major or transposed, outputs beside the tile untouched.

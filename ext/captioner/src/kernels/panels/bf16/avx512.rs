@@ -14,14 +14,7 @@ const ROWS: usize = 6;
 pub unsafe fn multiply(x: &Activations, lines: &[Line], output: &mut Output) {
     let columns = Columns::new(&[1.0; WIDTH], output);
     for first in (0..x.rows).step_by(ROWS) {
-        match x.rows - first {
-            1 => tile::<1>(x, first, lines, &columns, output),
-            2 => tile::<2>(x, first, lines, &columns, output),
-            3 => tile::<3>(x, first, lines, &columns, output),
-            4 => tile::<4>(x, first, lines, &columns, output),
-            5 => tile::<5>(x, first, lines, &columns, output),
-            _ => tile::<ROWS>(x, first, lines, &columns, output),
-        }
+        by_rows!(x.rows - first, [1 2 3 4 5] 6, tile(x, first, lines, &columns, output));
     }
 }
 

@@ -15,12 +15,7 @@ macro_rules! kernel {
         #[target_feature(enable = $features)]
         pub unsafe fn $multiply(x: &Activations, lines: &[Line], scales: &[f32], output: &mut Output) {
             for first in (0..x.scales.len()).step_by(ROWS) {
-                match x.scales.len() - first {
-                    1 => $tile::<1>(x, first, lines, scales, output),
-                    2 => $tile::<2>(x, first, lines, scales, output),
-                    3 => $tile::<3>(x, first, lines, scales, output),
-                    _ => $tile::<ROWS>(x, first, lines, scales, output),
-                }
+                by_rows!(x.scales.len() - first, [1 2 3] 4, $tile(x, first, lines, scales, output));
             }
         }
 

@@ -14,14 +14,7 @@ pub unsafe fn multiply(x: &Activations, lines: &[Line], scales: &[f32], output: 
     let columns = Columns::new(scales, output);
     let rows = x.scales.len();
     for first in (0..rows).step_by(ROWS) {
-        match rows - first {
-            1 => tile::<1>(x, first, lines, &columns, output),
-            2 => tile::<2>(x, first, lines, &columns, output),
-            3 => tile::<3>(x, first, lines, &columns, output),
-            4 => tile::<4>(x, first, lines, &columns, output),
-            5 => tile::<5>(x, first, lines, &columns, output),
-            _ => tile::<ROWS>(x, first, lines, &columns, output),
-        }
+        by_rows!(rows - first, [1 2 3 4 5] 6, tile(x, first, lines, &columns, output));
     }
 }
 
