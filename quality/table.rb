@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "markdown"
 require_relative "study"
 
 module Quality
@@ -40,7 +41,7 @@ module Quality
         figures && line(row, figures)
       end
       head = HEAD.dup.tap { |titles| titles[0] = group }
-      [head, head.map { "---" }, *lines].map { |cells| "| #{cells.join(" | ")} |\n" }.join
+      Markdown.table(head, lines)
     end
 
     def line(row, figures)

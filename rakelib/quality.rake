@@ -30,4 +30,11 @@ namespace :quality do
     recipes = ENV.fetch("RECIPES", "compact,mixed,balanced").split(",")
     puts Quality::Stages.new(ENV.fetch("MODEL"), ENV.fetch("IMAGE", "data/memes/meme-01.jpg"), recipes)
   end
+
+  desc "Relative error of every stage by arithmetic (MODEL=folder IMAGES=files, commas between; RECIPE=compact)"
+  task :arithmetic do
+    require_relative "../quality/arithmetic"
+    images = ENV.fetch("IMAGES", Dir["data/memes/meme-*"].join(",")).split(",")
+    puts Quality::Arithmetic.new(ENV.fetch("MODEL", "data/Florence-2-tiny"), images, ENV.fetch("RECIPE", "compact"))
+  end
 end
