@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rayon::ThreadPool;
 
@@ -62,6 +62,9 @@ pub struct Caption {
     seconds: Seconds,
 }
 
+/// Tokens are made without a look at other captions for so long.
+const SLICE: Duration = Duration::from_millis(20);
+
 /// How long a caption was worked on, by what was done.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Seconds {
@@ -84,8 +87,8 @@ impl Caption {
     /// Works on `pool` until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the
     /// next call goes on.
     ///
-    /// The pool gets one step at a time: a pool thread that waits for its part of a step may take up another caption's work,
-    /// and then this caption, and the wish to stop it, wait for that step only.
+    /// The pool gets one step, or a few tokens, at a time: a pool thread that waits for its part of a step may take up another
+    /// caption's work, and then this caption, and the wish to stop it, wait for that only.
     pub fn advance(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<String> {
         let ids = self.advance_ids(pool, stop)?;
         Ok(self.captioner.model.processor().text(&ids))
@@ -110,15 +113,26 @@ impl Caption {
         self.seconds
     }
 
+    /// The next step, or some if they are tokens, which are short beside the way to the pool and back.
     fn step(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<(Stage, &Run)> {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
-        pool.install(|| self.work())
+        let stage: Result<Stage> = pool.install(|| {
+            let started = Instant::now();
+            loop {
+                let stage = self.work()?;
+                if stage != Stage::Token || started.elapsed() > SLICE || stop.load(Ordering::Relaxed) {
+                    return Ok(stage);
+                }
+            }
+        });
+        let run = || Error::Internal("a step left no caption behind".into());
+        Ok((stage?, self.run.as_ref().ok_or_else(run)?))
     }
 
     /// One step of the model; before the first the image is read.
-    fn work(&mut self) -> Result<(Stage, &Run)> {
+    fn work(&mut self) -> Result<Stage> {
         let model = &self.captioner.model;
         let mut started = Instant::now();
         let mut run = match self.run.take() {
@@ -140,7 +154,8 @@ impl Caption {
             Stage::Token | Stage::Done => &mut self.seconds.decoder,
         };
         *seconds += lap(&mut started);
-        Ok((stage, self.run.insert(run)))
+        self.run = Some(run);
+        Ok(stage)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Beam search over one image (transformers 5, `GenerationMixin._beam_search`, with a batch of one).
 
-use super::logits::{log_softmax, EarlyStopping, Processors, Settings};
-use crate::kernels::max;
+use super::logits::{Choice, EarlyStopping, Processors, Settings};
+use crate::kernels::{log_sum_exp, max};
+use crate::runtime::each;
 
 /// A score that stands for "not there"; the reference's own constant, so that ties fall as they do there.
 const ABSENT: f32 = -1.0e9;
@@ -75,27 +76,18 @@ impl Search {
         self.running[0].tokens.len()
     }
 
-    /// Takes the logits of the next token, `[beams, vocabulary]`, which it may overwrite.
-    pub fn advance(&mut self, logits: &mut [f32], vocabulary: usize) -> Step {
+    /// Takes the logits of the next token, `[beams, vocabulary]`.
+    pub fn advance(&mut self, logits: &[f32], vocabulary: usize) -> Step {
         let length = self.length();
-        for (beam, row) in self.running.iter().zip(logits.chunks_exact_mut(vocabulary)) {
-            log_softmax(row);
-            self.processors.apply(&beam.tokens, row);
-        }
-        let row = |beam: usize| if length == 1 { 0 } else { beam };
         let width = self.settings.num_beams;
-        let keep = if width == 1 { 1 } else { 2 * width };
-        let mut best = Best::new(keep);
+        let rows = logits.chunks_exact(vocabulary);
+        let mut shifts: Vec<(&[f32], f32)> = rows.map(|row| (row, 0.0)).collect();
+        each(&mut shifts, |(row, shift)| *shift = log_sum_exp(row));
+        let row = |beam: usize| if length == 1 { 0 } else { beam };
+        let mut best = Best::new(if width == 1 { 1 } else { 2 * width });
         for (parent, beam) in self.running.iter().enumerate() {
-            let scores = &logits[row(parent) * vocabulary..][..vocabulary];
-            for (run, scores) in scores.chunks(RUN).enumerate() {
-                if !best.wants(max(scores) + beam.score) {
-                    continue;
-                }
-                for (i, score) in scores.iter().enumerate() {
-                    best.offer(Candidate { parent, token: (run * RUN + i) as u32, score: score + beam.score });
-                }
-            }
+            let (logits, shift) = shifts[row(parent)];
+            best.offer_all(parent, beam.score, logits, shift, &self.processors.choice(&beam.tokens));
         }
         let candidates = best.candidates;
         let at_limit = length + 1 == self.max_length;
@@ -170,6 +162,23 @@ impl Best {
         self.candidates.len() < self.keep || score > self.floor
     }
 
+    /// Offers each token that may follow a beam; its log-probability is its logit less `shift`.
+    fn offer_all(&mut self, parent: usize, score: f32, logits: &[f32], shift: f32, choice: &Choice) {
+        for (run, logits) in logits.chunks(RUN).enumerate() {
+            // What is not free to choose is offered one by one.
+            let free = matches!(choice, Choice::AllBut(_));
+            if free && !self.wants(max(logits) - shift + score) {
+                continue;
+            }
+            for (i, logit) in logits.iter().enumerate() {
+                let (token, log_probability) = ((run * RUN + i) as u32, logit - shift);
+                if !free || self.wants(log_probability + score) {
+                    self.offer(Candidate { parent, token, score: choice.score(token, log_probability) + score });
+                }
+            }
+        }
+    }
+
     #[inline]
     fn offer(&mut self, candidate: Candidate) {
         if !self.wants(candidate.score) {
@@ -203,9 +212,9 @@ mod tests {
     fn run(settings: Settings, max_new_tokens: usize, model: impl Fn(u32) -> Vec<f32>) -> Vec<u32> {
         let mut search = Search::new(settings, max_new_tokens);
         loop {
-            let mut logits: Vec<f32> = search.last_tokens().into_iter().flat_map(&model).collect();
+            let logits: Vec<f32> = search.last_tokens().into_iter().flat_map(&model).collect();
             let vocabulary = logits.len() / search.beams();
-            if search.advance(&mut logits, vocabulary) == Step::Done {
+            if search.advance(&logits, vocabulary) == Step::Done {
                 return search.best().to_vec();
             }
         }

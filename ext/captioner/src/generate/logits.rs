@@ -61,25 +61,18 @@ impl Processors {
         Self { settings, max_length }
     }
 
-    /// Changes the log-probabilities of the token after `tokens`.
-    pub fn apply(&self, tokens: &[u32], scores: &mut [f32]) {
+    /// What the token after `tokens` may be.
+    pub fn choice(&self, tokens: &[u32]) -> Choice {
         if let Some(token) = self.forced(tokens.len()) {
-            scores.fill(f32::NEG_INFINITY);
-            scores[token as usize] = 0.0;
-            return;
+            return Choice::Forced(token);
         }
         let n = self.settings.no_repeat_ngram_size;
-        if n > 0 && tokens.len() + 1 >= n {
-            let tail = &tokens[tokens.len() + 1 - n..];
-            for ngram in tokens.windows(n).filter(|ngram| ngram[..n - 1] == *tail) {
-                scores[ngram[n - 1] as usize] = f32::NEG_INFINITY;
-            }
+        if n == 0 || tokens.len() + 1 < n {
+            return Choice::AllBut(Vec::new());
         }
-    }
-
-    /// Is the token after `tokens` no choice?
-    pub fn force(&self, tokens: &[u32]) -> bool {
-        self.forced(tokens.len()).is_some()
+        let tail = &tokens[tokens.len() + 1 - n..];
+        let repeated = tokens.windows(n).filter(|ngram| ngram[..n - 1] == *tail);
+        Choice::AllBut(repeated.map(|ngram| ngram[n - 1]).collect())
     }
 
     fn forced(&self, length: usize) -> Option<u32> {
@@ -88,10 +81,25 @@ impl Processors {
     }
 }
 
-/// `log_softmax` in place.
-pub(crate) fn log_softmax(logits: &mut [f32]) {
-    let shift = crate::kernels::log_sum_exp(logits);
-    logits.iter_mut().for_each(|v| *v -= shift);
+/// What a next token may be; any other has a log-probability of negative infinity.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// This one, whose log-probability becomes zero.
+    Forced(u32),
+    /// Any but these.
+    AllBut(Vec<u32>),
+}
+
+impl Choice {
+    /// Its log-probability if it was `log_probability` for a free choice.
+    pub fn score(&self, token: u32, log_probability: f32) -> f32 {
+        match self {
+            Self::Forced(forced) if *forced == token => 0.0,
+            Self::Forced(_) => f32::NEG_INFINITY,
+            Self::AllBut(banned) if banned.contains(&token) => f32::NEG_INFINITY,
+            Self::AllBut(_) => log_probability,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -114,27 +122,19 @@ mod tests {
     #[test]
     fn an_ngram_cannot_come_twice() {
         let processors = Processors::new(settings(), 100);
-        let mut scores = vec![0.0; 8];
-        processors.apply(&[2, 0, 5, 6, 7, 5, 6], &mut scores);
-        assert_eq!(scores.iter().position(|s| s.is_infinite()), Some(7));
-        assert_eq!(scores.iter().filter(|s| s.is_infinite()).count(), 1);
+        let choice = processors.choice(&[2, 0, 5, 6, 7, 5, 6]);
+        assert_eq!(choice, Choice::AllBut(vec![7]));
+        assert_eq!([6, 7].map(|token| choice.score(token, -1.5)), [-1.5, f32::NEG_INFINITY]);
+        assert_eq!(processors.choice(&[2, 0, 5, 6]), Choice::AllBut(Vec::new()));
     }
 
     #[test]
     fn the_ends_are_forced() {
         let processors = Processors::new(settings(), 4);
         for (tokens, forced) in [(&[2][..], 0), (&[2, 0, 5], 2)] {
-            let mut scores = vec![-1.0; 8];
-            processors.apply(tokens, &mut scores);
-            assert_eq!((scores[forced], scores.iter().filter(|s| s.is_finite()).count()), (0.0, 1));
+            let choice = processors.choice(tokens);
+            assert_eq!(choice, Choice::Forced(forced));
+            assert_eq!([forced, 5].map(|token| choice.score(token, -1.5)), [0.0, f32::NEG_INFINITY]);
         }
-    }
-
-    #[test]
-    fn log_softmax_normalises() {
-        let mut scores = vec![1.0, 2.0, 3.0, -40.0];
-        log_softmax(&mut scores);
-        let sum: f32 = scores.iter().map(|s| s.exp()).sum();
-        assert!((sum - 1.0).abs() < 1e-6);
     }
 }

@@ -4,5 +4,4 @@ mod beam;
 mod logits;
 
 pub use beam::{Search, Step};
-pub(crate) use logits::log_softmax;
-pub use logits::{EarlyStopping, Processors, Settings};
+pub use logits::{Choice, EarlyStopping, Processors, Settings};

@@ -32,6 +32,15 @@ pub enum Epilogue {
     Add,
 }
 
+/// One of several products with the same `x`.
+pub struct Job<'a> {
+    pub weight: &'a Matrix,
+    /// `[rows]`
+    pub bias: Option<&'a [f32]>,
+    /// `[m, rows]`
+    pub out: &'a mut [f32],
+}
+
 thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
@@ -42,13 +51,21 @@ pub fn matmul(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, o
     let m = x.len() / w.cols();
     assert!(x.len() == m * w.cols() && out.len() == m * w.rows(), "matmul: shapes do not fit");
     if m <= FEW_ROWS {
-        return few_rows(x, w, bias, epilogue, out);
+        return few_rows(x, vec![Job { weight: w, bias, out }], epilogue);
     }
     let ready = Ready::new(w, m);
     let tile = (4 * TILE_ROWS).min(m.div_ceil(rayon::current_num_threads())).max(FEW_ROWS + 1);
     out.par_chunks_mut(tile * w.rows())
         .zip(x.par_chunks(tile * w.cols()))
         .for_each(|(out, x)| ready.multiply(x, bias, epilogue, out));
+}
+
+/// `out = x · weightᵀ + bias` for each job. Few rows are worked off together, so that threads meet once for all of them.
+pub fn matmul_each(x: &[f32], jobs: Vec<Job>) {
+    match jobs.first() {
+        Some(job) if x.len() / job.weight.cols() <= FEW_ROWS => few_rows(x, jobs, Epilogue::Store),
+        _ => jobs.into_iter().for_each(|job| matmul(x, job.weight, job.bias, Epilogue::Store, job.out)),
+    }
 }
 
 /// Exact products of any number of rows on the calling thread.
@@ -111,7 +128,14 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
             *lane += a * b;
         }
     }
-    lanes.iter().sum::<f32>() + rest
+    // By halves, which are vectors; one after the other would take longer than all before it.
+    let mut width = LANES / 2;
+    while width > 0 {
+        let (low, high) = lanes[..2 * width].split_at_mut(width);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+        width /= 2;
+    }
+    lanes[0] + rest
 }
 
 #[cfg(test)]

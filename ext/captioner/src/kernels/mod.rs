@@ -27,16 +27,16 @@ mod ready;
 mod scratch;
 mod simd;
 
-pub use attention::{add_channel_scores, attend, attend_cached, attend_turned, mix_channels, Heads};
+pub use attention::{add_channel_scores, attend, attend_shared, attend_written, mix_channels, turn_keys, Heads};
 pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
 pub use elementwise::{add, gelu, log_sum_exp, max, softmax};
 pub use few_rows::FEW_ROWS;
 pub use isa::Isa;
-pub use matmul::{dot, matmul, Epilogue};
+pub use matmul::{dot, matmul, matmul_each, Epilogue, Job};
 pub use matrix::{Arithmetic, BlockScales, Buffer, Matrix, Storage};
 pub use norm::layer_norm;
-pub use product::transpose;
+pub use product::Element;
 pub use ready::Ready;
 pub use scratch::Scratch;
 

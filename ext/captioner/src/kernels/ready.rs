@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
-use super::matmul::{f32_rows, Epilogue};
+use super::matmul::{f32_rows, Epilogue, Job};
 use super::panels::{bf16, int8, Output, WIDTH};
 use super::{few_rows, Arithmetic, Isa, Matrix};
 
@@ -54,7 +54,9 @@ impl<'a> Ready<'a> {
             multiply(&mut Output::new(out, n, panel * WIDTH, bias, epilogue));
         };
         match &self.panels {
-            Panels::None if m <= few_rows::FEW_ROWS => few_rows::few_rows(x, self.weight, bias, epilogue, out),
+            Panels::None if m <= few_rows::FEW_ROWS => {
+                few_rows::few_rows(x, vec![Job { weight: self.weight, bias, out }], epilogue);
+            }
             Panels::None => f32_rows(x, self.weight, bias, epilogue, out),
             Panels::Int8(panels) => ROUNDED.with_borrow_mut(|(rounded, _)| {
                 rounded.round(isa, x, k);

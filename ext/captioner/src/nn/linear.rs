@@ -1,7 +1,7 @@
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
-use super::map_rows;
-use crate::kernels::{matmul, Epilogue, Matrix, Ready};
+use super::{map_rows, rows, with_values};
+use crate::kernels::{matmul, matmul_each, Arithmetic, Epilogue, Job, Matrix, Ready};
 use crate::weights::Scope;
 use crate::Result;
 
@@ -27,6 +27,27 @@ impl Linear {
     /// Output features.
     pub fn outputs(&self) -> usize {
         self.weight.rows()
+    }
+
+    /// Are products with the weight computed in `f32`?
+    pub fn is_exact(&self) -> bool {
+        self.weight.arithmetic() == Arithmetic::F32
+    }
+
+    /// `[rows, inputs]` through each of the layers, side by side.
+    pub fn forward_each<const N: usize>(layers: [&Self; N], x: &Tensor) -> Result<[Tensor; N]> {
+        let count = rows(x)?;
+        let mut outs = layers.map(|layer| vec![0.0; count * layer.outputs()]);
+        with_values(x, |x| {
+            let jobs = layers.into_iter().zip(&mut outs);
+            let jobs = jobs.map(|(layer, out)| Job { weight: &layer.weight, bias: layer.bias.as_deref(), out });
+            matmul_each(x, jobs.collect());
+        })?;
+        let tensors = layers.iter().zip(outs).map(|(layer, out)| {
+            let shape = (count, layer.outputs());
+            Ok(Tensor::from_vec(out, shape, &Device::Cpu)?)
+        });
+        Ok(tensors.collect::<Result<Vec<_>>>()?.try_into().expect("there is one for each layer"))
     }
 
     /// `[rows, inputs]` to `[rows, outputs]`, on all threads of the pool.

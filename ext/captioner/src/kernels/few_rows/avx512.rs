@@ -2,23 +2,24 @@
 //! together, by transposition.
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 
 use super::rounded::BLOCK;
 use super::{blocks, bytes, floats, Sums, GROUP};
 
-/// Sixteen features' lanes for each of `M` rows.
-type Lanes<const M: usize> = [[__m512; GROUP]; M];
+/// Bytes of a weight that are asked for before they are needed: rows are too short for the processor to see a stream.
+const AHEAD: usize = 4096;
 
-#[target_feature(enable = "avx512f")]
-unsafe fn no_lanes<const M: usize>() -> Lanes<M> {
-    [[_mm512_setzero_ps(); GROUP]; M]
-}
+/// Sixteen features' lanes for each of `M` rows; written before they are read.
+type Lanes<const M: usize> = [[MaybeUninit<__m512>; GROUP]; M];
 
-/// Adds up the lanes of every feature.
+/// Adds up the lanes of the first `count` features.
 #[target_feature(enable = "avx512f,avx512dq")]
-unsafe fn finish<const M: usize>(lanes: &Lanes<M>, sums: &mut Sums) {
-    for (lanes, sums) in lanes.iter().zip(sums) {
-        _mm512_storeu_ps(sums.as_mut_ptr(), add_up(lanes));
+unsafe fn finish<const M: usize>(mut lanes: Lanes<M>, count: usize, sums: &mut Sums) {
+    for (lanes, sums) in lanes.iter_mut().zip(sums) {
+        lanes[count..].fill(MaybeUninit::new(_mm512_setzero_ps()));
+        // SAFETY: all of them are written now.
+        _mm512_storeu_ps(sums.as_mut_ptr(), add_up(&*lanes.as_ptr().cast::<[__m512; GROUP]>()));
     }
 }
 
@@ -46,57 +47,88 @@ pub unsafe fn blocks(group: &blocks::Group, sums: &mut Sums) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn block_rows<const M: usize>(group: &blocks::Group, sums: &mut Sums) {
+    let x: [(*const i8, *const f32); M] =
+        std::array::from_fn(|m| (group.x.codes(m).as_ptr(), group.x.pair_scales(m).as_ptr()));
     let table = _mm512_broadcast_i32x4(_mm_loadu_si128(group.table.as_ptr().cast()));
-    let nibble = _mm512_set1_epi8(15);
-    let x: [(*const i8, *const f32, *const f32); M] =
-        std::array::from_fn(|m| (group.x.codes(m).as_ptr(), group.x.scales(m).as_ptr(), group.x.offsets(m).as_ptr()));
-    // Eight lanes for either block of a pair.
-    let halves = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-    let mut lanes = no_lanes::<M>();
-    for feature in 0..group.count {
-        let nibbles = group.nibbles.as_ptr().add(feature * group.bytes);
-        let all_scales = group.scales.as_ptr().add(feature * group.blocks);
-        let mut own = [_mm512_setzero_ps(); M];
-        let mut scales = _mm512_setzero_ps();
-        for pair in 0..group.x.pairs {
-            if pair % 8 == 0 {
-                let there = if group.blocks - 2 * pair >= 16 { !0 } else { (1 << (group.blocks - 2 * pair)) - 1 };
-                scales = _mm512_maskz_loadu_ps(there, all_scales.add(2 * pair));
-                for (own, x) in own.iter_mut().zip(x) {
-                    *own = _mm512_fmadd_ps(scales, _mm512_loadu_ps(x.2.add(2 * pair)), *own);
-                }
-            }
-            let codes = if group.blocks - 2 * pair >= 2 {
-                _mm512_loadu_si512(nibbles.add(BLOCK * pair).cast())
-            } else {
-                _mm512_zextsi256_si512(_mm256_loadu_si256(nibbles.add(BLOCK * pair).cast()))
-            };
-            let high = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), nibble);
-            let high = _mm512_shuffle_epi8(table, high);
-            let low = _mm512_shuffle_epi8(table, _mm512_and_si512(codes, nibble));
-            let which = _mm512_add_epi32(halves, _mm512_set1_epi32(2 * (pair % 8) as i32));
-            let scale = _mm512_permutexvar_ps(which, scales);
+    let mut lanes: Lanes<M> = [[MaybeUninit::uninit(); GROUP]; M];
+    // Two features at a time share what is read of `x`; the second is the first again where there is only one left.
+    for feature in (0..group.count).step_by(2) {
+        let features = [feature, (feature + 1).min(group.count - 1)];
+        let nibbles = features.map(|row| group.nibbles.as_ptr().add(row * group.bytes));
+        let scales = features.map(|row| group.scales.as_ptr().add(row * group.blocks));
+        let mut own = offsets::<M>(group, scales);
+        let mut add = |pair: usize, weights: [Weights; 2]| {
             for (own, x) in own.iter_mut().zip(x) {
                 let codes = x.0.add(2 * BLOCK * pair);
-                let sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), high, _mm512_loadu_si512(codes.cast()));
-                let sum = _mm512_dpbusd_epi32(sum, low, _mm512_loadu_si512(codes.add(BLOCK).cast()));
-                let x_scale = pair_scales(x.1.add(2 * pair));
-                *own = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(scale, x_scale), *own);
+                let (even, odd) = (_mm512_loadu_si512(codes.cast()), _mm512_loadu_si512(codes.add(BLOCK).cast()));
+                let scale = _mm512_loadu_ps(x.1.add(16 * pair));
+                for (own, weights) in own.iter_mut().zip(weights) {
+                    let sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), weights.high, even);
+                    let sum = _mm512_dpbusd_epi32(sum, weights.low, odd);
+                    *own = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(weights.scale, scale), *own);
+                }
             }
+        };
+        for pair in 0..group.blocks / 2 {
+            let weights = [0, 1].map(|row| {
+                let codes = nibbles[row].add(BLOCK * pair);
+                _mm_prefetch::<_MM_HINT_T0>(codes.wrapping_add(AHEAD).cast());
+                let codes = _mm512_loadu_si512(codes.cast());
+                let [first, second] = [0, 1].map(|block| _mm512_set1_ps(*scales[row].add(2 * pair + block)));
+                // Eight lanes for either block of a pair.
+                Weights::look_up(table, codes, _mm512_mask_mov_ps(first, 0xFF00, second))
+            });
+            add(pair, weights);
+        }
+        if group.blocks % 2 == 1 {
+            let pair = group.blocks / 2;
+            let weights = [0, 1].map(|row| {
+                let codes = _mm512_zextsi256_si512(_mm256_loadu_si256(nibbles[row].add(BLOCK * pair).cast()));
+                Weights::look_up(table, codes, _mm512_set1_ps(*scales[row].add(2 * pair)))
+            });
+            add(pair, weights);
         }
         for (lanes, own) in lanes.iter_mut().zip(own) {
-            lanes[feature] = own;
+            lanes[features[0]] = MaybeUninit::new(own[0]);
+            lanes[features[1]] = MaybeUninit::new(own[1]);
         }
     }
-    finish(&lanes, sums);
+    finish(lanes, group.count, sums);
 }
 
-/// The scale of the first block in the lower eight lanes, of the second in the upper.
+/// What the 128 in every code adds to the sums of two features, negative, in lanes that add up to it.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
-unsafe fn pair_scales(scales: *const f32) -> __m512 {
-    let first = _mm256_broadcast_ss(&*scales);
-    _mm512_insertf32x8::<1>(_mm512_castps256_ps512(first), _mm256_broadcast_ss(&*scales.add(1)))
+unsafe fn offsets<const M: usize>(group: &blocks::Group, scales: [*const f32; 2]) -> [[__m512; 2]; M] {
+    let mut own = [[_mm512_setzero_ps(); 2]; M];
+    for first in (0..group.blocks).step_by(16) {
+        let there = if group.blocks - first >= 16 { !0 } else { (1 << (group.blocks - first)) - 1 };
+        let scales = scales.map(|scales| _mm512_maskz_loadu_ps(there, scales.add(first)));
+        for (m, own) in own.iter_mut().enumerate() {
+            let offsets = _mm512_loadu_ps(group.x.offsets(m).as_ptr().add(first));
+            *own = [0, 1].map(|i| _mm512_fmadd_ps(scales[i], offsets, own[i]));
+        }
+    }
+    own
+}
+
+/// Two blocks of one feature: those with an even index, those with an odd one, and their scales lane by lane.
+#[derive(Clone, Copy)]
+struct Weights {
+    high: __m512i,
+    low: __m512i,
+    scale: __m512,
+}
+
+impl Weights {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn look_up(table: __m512i, codes: __m512i, scale: __m512) -> Self {
+        let nibble = _mm512_set1_epi8(15);
+        let high = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), nibble);
+        let low = _mm512_and_si512(codes, nibble);
+        Self { high: _mm512_shuffle_epi8(table, high), low: _mm512_shuffle_epi8(table, low), scale }
+    }
 }
 
 /// See [`bytes::Bytes`].
@@ -108,7 +140,7 @@ pub unsafe fn bytes(group: &bytes::Group, sums: &mut Sums) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn byte_rows<const M: usize>(group: &bytes::Group, sums: &mut Sums) {
     let zero = _mm512_set1_epi8(-128);
-    let mut lanes = no_lanes::<M>();
+    let mut lanes: Lanes<M> = [[MaybeUninit::uninit(); GROUP]; M];
     for feature in 0..group.count {
         let codes = group.codes.as_ptr().add(feature * group.cols);
         let mut own = [_mm512_setzero_ps(); M];
@@ -124,10 +156,10 @@ unsafe fn byte_rows<const M: usize>(group: &bytes::Group, sums: &mut Sums) {
             }
         }
         for (lanes, own) in lanes.iter_mut().zip(own) {
-            lanes[feature] = own;
+            lanes[feature] = MaybeUninit::new(own);
         }
     }
-    finish(&lanes, sums);
+    finish(lanes, group.count, sums);
     for (m, sums) in sums.iter_mut().enumerate().take(M) {
         let offset: f32 = group.x.offsets(m).iter().sum();
         sums.iter_mut().for_each(|sum| *sum += offset);
@@ -145,7 +177,7 @@ macro_rules! float_kernel {
 
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
         unsafe fn $rows<const M: usize>(group: &floats::Group, sums: &mut Sums) {
-            let mut lanes = no_lanes::<M>();
+            let mut lanes: Lanes<M> = [[MaybeUninit::uninit(); GROUP]; M];
             // Two features at a time; the second is the first again where there is only one left.
             for feature in (0..group.count).step_by(2) {
                 let next = (feature + 1).min(group.count - 1);
@@ -162,11 +194,11 @@ macro_rules! float_kernel {
                     }
                 }
                 for m in 0..M {
-                    lanes[m][feature] = own[0][m];
-                    lanes[m][next] = own[1][m];
+                    lanes[m][feature] = MaybeUninit::new(own[0][m]);
+                    lanes[m][next] = MaybeUninit::new(own[1][m]);
                 }
             }
-            finish(&lanes, sums);
+            finish(lanes, group.count, sums);
         }
     };
 }
@@ -179,3 +211,23 @@ float_kernel!(bf16s, bf16_rows, 2, |bytes: *const u8, there| _mm512_castsi512_ps
     _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, bytes.cast()))
 )));
 float_kernel!(f32s, f32_rows, 4, |bytes: *const u8, there| _mm512_maskz_loadu_ps(there, bytes.cast()));
+
+/// `out[i] = map[q[i]] * factor + offset`.
+#[target_feature(enable = "avx512f")]
+pub unsafe fn scales(map: &[f32; 256], q: &[u8], factor: f32, offset: f32, out: &mut [f32]) {
+    let entries: [__m512; 16] = std::array::from_fn(|i| _mm512_loadu_ps(map.as_ptr().add(16 * i)));
+    let (factors, offsets) = (_mm512_set1_ps(factor), _mm512_set1_ps(offset));
+    let whole = q.len() / 16 * 16;
+    for at in (0..whole).step_by(16) {
+        let which = _mm512_cvtepu8_epi32(_mm_loadu_si128(q.as_ptr().add(at).cast()));
+        // Each look-up takes the lowest five bits; the others choose among the look-ups, one after the other.
+        let bit = |bit: i32| _mm512_test_epi32_mask(which, _mm512_set1_epi32(bit));
+        let eight: [__m512; 8] =
+            std::array::from_fn(|i| _mm512_permutex2var_ps(entries[2 * i], which, entries[2 * i + 1]));
+        let four: [__m512; 4] = std::array::from_fn(|i| _mm512_mask_blend_ps(bit(32), eight[2 * i], eight[2 * i + 1]));
+        let two: [__m512; 2] = std::array::from_fn(|i| _mm512_mask_blend_ps(bit(64), four[2 * i], four[2 * i + 1]));
+        let entry = _mm512_mask_blend_ps(bit(128), two[0], two[1]);
+        _mm512_storeu_ps(out.as_mut_ptr().add(at), _mm512_fmadd_ps(entry, factors, offsets));
+    }
+    super::scales::look_up(map, &q[whole..], factor, offset, &mut out[whole..]);
+}

@@ -48,8 +48,9 @@ impl<'a> Blocks<'a> {
     /// The sums of features `first..first + count` for every row of `x`.
     pub fn sum(&self, first: usize, count: usize, scratch: &mut Vec<f32>, sums: &mut Sums) {
         let (bytes, blocks) = (self.cols / 2, self.cols / BLOCK);
-        scratch.clear();
-        scratch.resize(count * blocks + 16, 0.0);
+        if scratch.len() < count * blocks + 16 {
+            scratch.resize(count * blocks + 16, 0.0);
+        }
         self.read_scales(first, count, scratch);
         let group = Group {
             nibbles: &self.blocks.codes()[first * bytes..(first + count) * bytes],

@@ -21,11 +21,11 @@ mod rounded;
 mod scales;
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use rayon::prelude::*;
-
-use super::matmul::{activate, dot, Epilogue};
+use super::matmul::{activate, dot, Epilogue, Job};
 use super::{elementwise, Arithmetic, Isa, Matrix, Storage};
+use crate::runtime;
 
 use rounded::{Order, Rounded};
 
@@ -49,40 +49,64 @@ enum Kernel<'a> {
     Rows { weight: &'a Matrix, x: &'a [f32] },
 }
 
-/// `out = epilogue(x · wᵀ + bias)` for at most [`FEW_ROWS`] rows, on all threads of the pool.
-pub fn few_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
-    let (n, k, isa) = (w.rows(), w.cols(), Isa::current());
-    let rows = x.len() / k;
-    assert!(rows <= FEW_ROWS && x.len() == rows * k && out.len() == rows * n, "few_rows: shapes do not fit");
-    if rows == 0 {
-        return;
+/// `out = epilogue(x · weightᵀ + bias)` of every job for at most [`FEW_ROWS`] rows, on all threads, which meet once.
+pub fn few_rows(x: &[f32], jobs: Vec<Job>, epilogue: Epilogue) {
+    let isa = Isa::current();
+    let orders: Vec<_> = jobs.iter().map(|job| order_for(job.weight)).collect();
+    let rounded = Order::ALL.map(|order| {
+        let job = jobs.iter().zip(&orders).find(|(_, own)| **own == Some(order));
+        job.map(|(job, _)| Rounded::new(isa, x, job.weight.cols(), order))
+    });
+    let mut tasks = Vec::new();
+    for (job, order) in jobs.into_iter().zip(orders) {
+        let rounded = order.and_then(|order| rounded[order as usize].as_ref());
+        split(x, Kernel::new(isa, job.weight, x, rounded), job, &mut tasks);
     }
-    let rounded = rounded_for(isa, w, x);
-    let kernel = Kernel::new(isa, w, x, rounded.as_ref());
-    let tasks = (n * k / TASK).clamp(1, 4 * rayon::current_num_threads());
-    let run = n.div_ceil(tasks).next_multiple_of(GROUP);
-    let mut parts: Vec<Vec<&mut [f32]>> = (0..n.div_ceil(run)).map(|_| Vec::with_capacity(rows)).collect();
-    for row in out.chunks_exact_mut(n) {
-        parts.iter_mut().zip(row.chunks_mut(run)).for_each(|(part, row)| part.push(row));
-    }
-    let work = |(task, part): (usize, &mut Vec<&mut [f32]>)| {
-        let features = task * run..n.min((task + 1) * run);
-        kernel.run(features, bias, epilogue, part);
-    };
-    match parts.len() {
-        1 => parts.iter_mut().enumerate().for_each(work),
-        _ => parts.par_iter_mut().enumerate().for_each(work),
+    runtime::each(&mut tasks, |task| task.run(epilogue));
+}
+
+/// Some features of one job.
+struct Task<'a> {
+    kernel: Arc<Kernel<'a>>,
+    features: Range<usize>,
+    bias: Option<&'a [f32]>,
+    /// The features' part of each row of the output.
+    out: Vec<&'a mut [f32]>,
+}
+
+impl Task<'_> {
+    fn run(&mut self, epilogue: Epilogue) {
+        self.kernel.run(self.features.clone(), self.bias, epilogue, &mut self.out);
     }
 }
 
-/// The rows in int8 if the weight is to be multiplied so, in the order in which its kernel reads them.
-fn rounded_for(isa: Isa, w: &Matrix, x: &[f32]) -> Option<Rounded> {
+/// Tears a job into tasks of a good size.
+fn split<'a>(x: &[f32], kernel: Kernel<'a>, job: Job<'a>, tasks: &mut Vec<Task<'a>>) {
+    let (n, k) = (job.weight.rows(), job.weight.cols());
+    let rows = x.len() / k;
+    assert!(rows <= FEW_ROWS && x.len() == rows * k && job.out.len() == rows * n, "few_rows: shapes do not fit");
+    let count = (n * k / TASK).clamp(1, 4 * rayon::current_num_threads());
+    let run = n.div_ceil(count).next_multiple_of(GROUP);
+    let (kernel, first) = (Arc::new(kernel), tasks.len());
+    tasks.extend((0..n).step_by(run).map(|start| Task {
+        kernel: kernel.clone(),
+        features: start..n.min(start + run),
+        bias: job.bias,
+        out: Vec::with_capacity(rows),
+    }));
+    for row in job.out.chunks_exact_mut(n) {
+        tasks[first..].iter_mut().zip(row.chunks_mut(run)).for_each(|(task, part)| task.out.push(part));
+    }
+}
+
+/// In which order the kernel of this weight reads rows in int8, if it is to be multiplied so.
+fn order_for(w: &Matrix) -> Option<Order> {
     if w.arithmetic() != Arithmetic::Int8 {
         return None;
     }
     match w.storage() {
-        Storage::Blocks { .. } => blocks::fits(w).then(|| Rounded::new(isa, x, w.cols(), Order::Nibbles)),
-        Storage::Int8 { .. } => Some(Rounded::new(isa, x, w.cols(), Order::Natural)),
+        Storage::Blocks { .. } => blocks::fits(w).then_some(Order::Nibbles),
+        Storage::Int8 { .. } => Some(Order::Natural),
         Storage::Float(..) => None,
     }
 }
@@ -159,7 +183,7 @@ mod tests {
         let (n, k) = (weight.rows(), weight.cols());
         let (x, w, bias) = (values(rows * k, 5), weight.to_vec(), values(n, 6));
         for isa in Isa::available() {
-            let rounded = rounded_for(isa, weight, &x);
+            let rounded = order_for(weight).map(|order| Rounded::new(isa, &x, k, order));
             let kernel = Kernel::new(isa, weight, &x, rounded.as_ref());
             let mut out = vec![1.0; rows * n];
             let mut parts: Vec<&mut [f32]> = out.chunks_exact_mut(n).collect();
@@ -194,16 +218,20 @@ mod tests {
     }
 
     #[test]
-    fn threads_split_the_features() {
-        let (rows, n, k) = (3, 5133, 128);
-        let weight = nf4_double(n, k).computing(Compute::Fast);
+    fn threads_split_the_features_of_all_jobs() {
+        let (rows, k) = (3, 128);
+        let weights = [nf4_double(5133, k), int8(40, k), nf4(70, k, 64)].map(|weight| weight.computing(Compute::Fast));
         let x = values(rows * k, 8);
-        let mut out = vec![0.0; rows * n];
-        few_rows(&x, &weight, None, Epilogue::Store, &mut out);
-        let mut alone = vec![0.0; rows * n];
-        let rounded = rounded_for(Isa::current(), &weight, &x);
-        let mut parts: Vec<&mut [f32]> = alone.chunks_exact_mut(n).collect();
-        Kernel::new(Isa::current(), &weight, &x, rounded.as_ref()).run(0..n, None, Epilogue::Store, &mut parts);
-        assert_eq!(out, alone);
+        let mut outs = weights.each_ref().map(|weight| vec![0.0; rows * weight.rows()]);
+        let jobs = weights.iter().zip(&mut outs).map(|(weight, out)| Job { weight, bias: None, out });
+        few_rows(&x, jobs.collect(), Epilogue::Store);
+        for (weight, out) in weights.iter().zip(&outs) {
+            let (n, isa) = (weight.rows(), Isa::current());
+            let mut alone = vec![0.0; rows * n];
+            let rounded = order_for(weight).map(|order| Rounded::new(isa, &x, k, order));
+            let mut parts: Vec<&mut [f32]> = alone.chunks_exact_mut(n).collect();
+            Kernel::new(isa, weight, &x, rounded.as_ref()).run(0..n, None, Epilogue::Store, &mut parts);
+            assert_eq!(*out, alone);
+        }
     }
 }

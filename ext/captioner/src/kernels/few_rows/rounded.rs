@@ -15,6 +15,11 @@ pub enum Order {
     Nibbles,
 }
 
+impl Order {
+    /// Every order, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Natural, Self::Nibbles];
+}
+
 /// Rows in int8.
 pub struct Rounded {
     pub rows: usize,
@@ -24,6 +29,8 @@ pub struct Rounded {
     codes: Vec<i8>,
     /// `[rows, pairs, 2]`, rounded up to sixteen a row.
     scales: Vec<f32>,
+    /// `[rows, pairs, 16]`: the scale of a pair's first block eight times, then that of its second.
+    pair_scales: Vec<f32>,
     /// As `scales`: -128 times the sum of a block's codes times its scale. Weights come with 128 added.
     offsets: Vec<f32>,
 }
@@ -37,6 +44,7 @@ impl Rounded {
             pairs,
             codes: vec![0; rows * pairs * 2 * BLOCK],
             scales: vec![0.0; rows * Self::padded(pairs)],
+            pair_scales: vec![0.0; rows * pairs * 16],
             offsets: vec![0.0; rows * Self::padded(pairs)],
         };
         for (row, x) in x.chunks_exact(cols).enumerate() {
@@ -45,6 +53,7 @@ impl Rounded {
                 let (scale, sum) = round_row(isa, x, &mut codes[..x.len()]);
                 let at = row * Self::padded(pairs) + block;
                 (rounded.scales[at], rounded.offsets[at]) = (scale, -128.0 * scale * sum as f32);
+                rounded.pair_scales[(row * pairs * 2 + block) * 8..][..8].fill(scale);
                 let pair = &mut rounded.codes[(row * pairs + block / 2) * 2 * BLOCK..][..2 * BLOCK];
                 match order {
                     Order::Natural => pair[block % 2 * BLOCK..][..BLOCK].copy_from_slice(&codes),
@@ -75,6 +84,11 @@ impl Rounded {
     /// The scales of a row's blocks.
     pub fn scales(&self, row: usize) -> &[f32] {
         &self.scales[row * Self::padded(self.pairs)..][..Self::padded(self.pairs)]
+    }
+
+    /// The scales of a row's pairs of blocks, `[pairs, 16]`: eight times either.
+    pub fn pair_scales(&self, row: usize) -> &[f32] {
+        &self.pair_scales[row * self.pairs * 16..][..self.pairs * 16]
     }
 
     /// What the 128 in every weight adds to a row's blocks, negative.

@@ -3,45 +3,45 @@
 
 use std::arch::x86_64::*;
 
-use super::Task;
+use super::{Element, Task};
 
 const LANES: usize = 8;
 
 /// See [`super::product`]; `task` must be as that function makes it.
-#[target_feature(enable = "avx2,fma")]
-pub unsafe fn product(m: usize, n: usize, task: Task) {
+#[target_feature(enable = "avx2,fma,f16c")]
+pub unsafe fn product<T: Element>(m: usize, n: usize, task: Task<T>) {
     for first in (0..n).step_by(2 * LANES) {
         let width = (n - first).min(2 * LANES);
         let task = task.right_of(first);
         match width {
-            16 => columns::<6, 2, false>(m, task, LANES),
-            8 => columns::<8, 1, false>(m, task, LANES),
-            9.. => columns::<6, 2, true>(m, task, width - LANES),
-            _ => columns::<8, 1, true>(m, task, width),
+            16 => columns::<_, 6, 2, false>(m, task, LANES),
+            8 => columns::<_, 8, 1, false>(m, task, LANES),
+            9.. => columns::<_, 6, 2, true>(m, task, width - LANES),
+            _ => columns::<_, 8, 1, true>(m, task, width),
         }
     }
 }
 
-#[target_feature(enable = "avx2,fma")]
-unsafe fn columns<const R: usize, const V: usize, const TAIL: bool>(m: usize, task: Task, lanes: usize) {
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn columns<T: Element, const R: usize, const V: usize, const TAIL: bool>(m: usize, task: Task<T>, lanes: usize) {
     let mut row = 0;
     while row + R <= m {
-        tile::<R, V, TAIL>(task.below(row), lanes);
+        tile::<_, R, V, TAIL>(task.below(row), lanes);
         row += R;
     }
     while row + 2 <= m {
-        tile::<2, V, TAIL>(task.below(row), lanes);
+        tile::<_, 2, V, TAIL>(task.below(row), lanes);
         row += 2;
     }
     if row < m {
-        tile::<1, V, TAIL>(task.below(row), lanes);
+        tile::<_, 1, V, TAIL>(task.below(row), lanes);
     }
 }
 
 /// `R` rows of `V` vectors; with `TAIL` only `lanes` of the last vector are columns of the output.
 #[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn tile<const R: usize, const V: usize, const TAIL: bool>(task: Task, lanes: usize) {
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn tile<T: Element, const R: usize, const V: usize, const TAIL: bool>(task: Task<T>, lanes: usize) {
     let counts = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     let mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), counts);
     let load = |from: *const f32, v: usize| {
@@ -67,7 +67,11 @@ unsafe fn tile<const R: usize, const V: usize, const TAIL: bool>(task: Task, lan
     for _ in 0..task.depth {
         let mut columns = [_mm256_setzero_ps(); V];
         for (v, column) in columns.iter_mut().enumerate() {
-            *column = load(right, v);
+            *column = if TAIL && v + 1 == V {
+                T::avx2_part(right.add(LANES * v), lanes)
+            } else {
+                T::avx2(right.add(LANES * v))
+            };
         }
         for (r, sums) in sums.iter_mut().enumerate() {
             let x = _mm256_broadcast_ss(&*left.add(r * task.left_row));

@@ -3,50 +3,50 @@
 
 use std::arch::x86_64::*;
 
-use super::Task;
+use super::{Element, Task};
 
 const LANES: usize = 16;
 
 /// See [`super::product`]; `task` must be as that function makes it.
-#[target_feature(enable = "avx512f")]
-pub unsafe fn product(m: usize, n: usize, task: Task) {
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub unsafe fn product<T: Element>(m: usize, n: usize, task: Task<T>) {
     for first in (0..n).step_by(4 * LANES) {
         let width = (n - first).min(4 * LANES);
         let task = task.right_of(first);
         // Lanes of the last vector that are columns of the output.
         let mask = 0xffff >> (width.next_multiple_of(LANES) - width);
         match width.div_ceil(LANES) {
-            4 => columns::<6, 4>(m, task, mask),
-            3 => columns::<8, 3>(m, task, mask),
-            2 => columns::<12, 2>(m, task, mask),
-            _ => columns::<12, 1>(m, task, mask),
+            4 => columns::<_, 6, 4>(m, task, mask),
+            3 => columns::<_, 8, 3>(m, task, mask),
+            2 => columns::<_, 12, 2>(m, task, mask),
+            _ => columns::<_, 12, 1>(m, task, mask),
         }
     }
 }
 
-#[target_feature(enable = "avx512f")]
-unsafe fn columns<const R: usize, const V: usize>(m: usize, task: Task, mask: __mmask16) {
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn columns<T: Element, const R: usize, const V: usize>(m: usize, task: Task<T>, mask: __mmask16) {
     let mut row = 0;
     while row + R <= m {
-        tile::<R, V>(task.below(row), mask);
+        tile::<_, R, V>(task.below(row), mask);
         row += R;
     }
     while row + 4 <= m {
-        tile::<4, V>(task.below(row), mask);
+        tile::<_, 4, V>(task.below(row), mask);
         row += 4;
     }
     match m - row {
-        3 => tile::<3, V>(task.below(row), mask),
-        2 => tile::<2, V>(task.below(row), mask),
-        1 => tile::<1, V>(task.below(row), mask),
+        3 => tile::<_, 3, V>(task.below(row), mask),
+        2 => tile::<_, 2, V>(task.below(row), mask),
+        1 => tile::<_, 1, V>(task.below(row), mask),
         _ => {}
     }
 }
 
 /// `R` rows of `V` vectors.
 #[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn tile<const R: usize, const V: usize>(task: Task, mask: __mmask16) {
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn tile<T: Element, const R: usize, const V: usize>(task: Task<T>, mask: __mmask16) {
     let mut masks = [0xffff; V];
     masks[V - 1] = mask;
     let mut sums = [[_mm512_setzero_ps(); V]; R];
@@ -62,7 +62,7 @@ unsafe fn tile<const R: usize, const V: usize>(task: Task, mask: __mmask16) {
     for _ in 0..task.depth {
         let mut columns = [_mm512_setzero_ps(); V];
         for (v, column) in columns.iter_mut().enumerate() {
-            *column = _mm512_maskz_loadu_ps(masks[v], right.add(LANES * v));
+            *column = T::avx512(right.add(LANES * v), masks[v]);
         }
         for (r, sums) in sums.iter_mut().enumerate() {
             let x = _mm512_set1_ps(*left.add(r * task.left_row));

@@ -2,15 +2,18 @@
 //!
 //! The kernels are of the outer-product form: a tile of the output stays in registers while the depth passes by, one row of
 //! the right operand as vectors and one column of the left operand as broadcasts at a time. So the left operand is read
-//! where it lies, row-major or transposed, and the right operand must have its columns side by side; nothing is packed.
+//! where it lies, row-major or transposed, and the right operand must have its columns side by side; nothing is packed. The
+//! right operand may be in f16, which is widened as it is loaded.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod element;
 mod portable;
 mod transpose;
 
+pub use element::Element;
 pub use transpose::transpose;
 
 use super::Isa;
@@ -29,8 +32,8 @@ pub struct Left<'a> {
 
 /// The right operand: element `[k, j]` is `values[k * row + j]`.
 #[derive(Clone, Copy)]
-pub struct Right<'a> {
-    pub values: &'a [f32],
+pub struct Right<'a, T = f32> {
+    pub values: &'a [T],
     pub row: usize,
 }
 
@@ -53,7 +56,7 @@ pub struct Start<'a> {
 ///
 /// # Panics
 /// If an operand is shorter than `(m, n, k)` and its strides say.
-pub fn product((m, n, k): (usize, usize, usize), left: Left, right: Right, start: Start, out: Out) {
+pub fn product<T: Element>((m, n, k): (usize, usize, usize), left: Left, right: Right<T>, start: Start, out: Out) {
     if m == 0 || n == 0 {
         return;
     }
@@ -88,7 +91,7 @@ pub fn product((m, n, k): (usize, usize, usize), left: Left, right: Right, start
     }
 }
 
-unsafe fn run(m: usize, n: usize, task: Task) {
+unsafe fn run<T: Element>(m: usize, n: usize, task: Task<T>) {
     #[cfg(target_arch = "x86_64")]
     {
         match Isa::current() {
@@ -102,12 +105,12 @@ unsafe fn run(m: usize, n: usize, task: Task) {
 
 /// A product as the kernels see it: pointers to the first element of each operand, strides in elements. `bias` may be null.
 #[derive(Clone, Copy)]
-struct Task {
+struct Task<T> {
     depth: usize,
     left: *const f32,
     left_row: usize,
     left_step: usize,
-    right: *const f32,
+    right: *const T,
     right_row: usize,
     bias: *const f32,
     add: bool,
@@ -115,7 +118,7 @@ struct Task {
     out_row: usize,
 }
 
-impl Task {
+impl<T: Element> Task<T> {
     /// The same from output row `i` on.
     #[inline(always)]
     unsafe fn below(self, i: usize) -> Self {
@@ -141,11 +144,11 @@ mod tests {
     use super::*;
     use crate::kernels::panels::tests::values;
 
-    type Kernel = unsafe fn(usize, usize, Task);
+    type Kernel<T> = unsafe fn(usize, usize, Task<T>);
 
     /// Every kernel that this machine can run, by name.
-    fn kernels() -> Vec<(&'static str, Kernel)> {
-        let mut kernels: Vec<(&'static str, Kernel)> = vec![("portable", portable::product)];
+    fn kernels<T: Element>() -> Vec<(&'static str, Kernel<T>)> {
+        let mut kernels: Vec<(&'static str, Kernel<T>)> = vec![("portable", portable::product)];
         #[cfg(target_arch = "x86_64")]
         {
             if Isa::available().contains(&Isa::Avx2) {
@@ -159,14 +162,13 @@ mod tests {
     }
 
     /// The definition, with gaps between rows: `left` row-major or transposed, outputs beside the tile untouched.
-    #[test]
-    fn every_kernel_equals_the_triple_loop_over_odd_shapes() {
+    fn check<T: Element>(store: impl Fn(f32) -> T) {
         for (m, n, k) in [(1, 1, 1), (7, 65, 3), (5, 17, 33), (12, 32, 40), (13, 47, 9), (30, 144, 32), (3, 200, 1)] {
             for (transposed, with_bias, add) in [(false, false, false), (true, true, false), (false, true, true)] {
                 let (left_row, left_step) = if transposed { (1, m + 2) } else { (k + 3, 1) };
                 let (right_row, out_row) = (n + 1, n + 5);
                 let left = values((m + 2) * (k + 3), 1);
-                let right = values(right_row * k, 2);
+                let right: Vec<T> = values(right_row * k, 2).into_iter().map(&store).collect();
                 let bias = values(n, 3);
                 for (name, kernel) in kernels() {
                     let before = values(out_row * m, 4);
@@ -191,7 +193,8 @@ mod tests {
                             assert_eq!(out, before, "{name} {m}x{n}x{k} wrote beside the tile at {i}, {j}");
                             continue;
                         }
-                        let sum = (0..k).map(|d| left[i * left_row + d * left_step] * right[d * right_row + j]);
+                        let right = |d: usize| right[d * right_row + j].widen();
+                        let sum = (0..k).map(|d| left[i * left_row + d * left_step] * right(d));
                         let start = if add { *before } else { 0.0 } + if with_bias { bias[j] } else { 0.0 };
                         let expected = start + sum.sum::<f32>();
                         assert!((out - expected).abs() < 1e-4, "{name} {m}x{n}x{k} at {i}, {j}: {out} {expected}");
@@ -199,6 +202,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_kernel_equals_the_triple_loop_over_odd_shapes() {
+        check(|value| value);
+        check(half::f16::from_f32);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The same tiles in plain Rust, which the compiler turns into the vectors that every CPU of the target has.
 
-use super::Task;
+use super::{Element, Task};
 
 const ROWS: usize = 4;
 const COLUMNS: usize = 8;
 
 /// See [`super::product`]; `task` must be as that function makes it.
-pub unsafe fn product(m: usize, n: usize, task: Task) {
+pub unsafe fn product<T: Element>(m: usize, n: usize, task: Task<T>) {
     for first in (0..n).step_by(COLUMNS) {
         let width = (n - first).min(COLUMNS);
         let task = task.right_of(first);
@@ -24,14 +24,14 @@ pub unsafe fn product(m: usize, n: usize, task: Task) {
 
 /// `rows` by `columns` outputs; called with constants where the tile is whole, so that the loops unroll.
 #[inline(always)]
-unsafe fn tile(rows: usize, columns: usize, task: Task) {
+unsafe fn tile<T: Element>(rows: usize, columns: usize, task: Task<T>) {
     let mut sums = [[0f32; COLUMNS]; ROWS];
     for depth in 0..task.depth {
         let right = std::slice::from_raw_parts(task.right.add(depth * task.right_row), columns);
         for (r, sums) in sums[..rows].iter_mut().enumerate() {
             let x = *task.left.add(r * task.left_row + depth * task.left_step);
             for (sum, right) in sums[..columns].iter_mut().zip(right) {
-                *sum += x * right;
+                *sum += x * right.widen();
             }
         }
     }

@@ -171,8 +171,7 @@ impl Decoder {
         let positions = self.positions.forward(tokens.iter().map(|_| position))?;
         let mut x = self.norm.forward(&add(&x, &positions)?)?;
         for (i, layer) in self.layers.iter().enumerate() {
-            layer.attention.remember(&x, &mut state.written[i])?;
-            let attended = layer.attention.forward(&x, &state.written[i], &state.paths)?;
+            let attended = layer.attention.forward(&x, &mut state.written[i], &state.paths)?;
             x = layer.attention_norm.forward(&add(&x, &attended)?)?;
             let attended = layer.cross.forward(&x, &state.cross[i])?;
             x = layer.cross_norm.forward(&add(&x, &attended)?)?;

@@ -31,8 +31,9 @@ pub use scoring::{Scoring, TokenScore};
 
 use crate::generate::{Search, Settings, Step};
 use crate::image::RgbImage;
-use crate::kernels::{Buffer, Compute, Isa};
+use crate::kernels::{Buffer, Compute, Isa, FEW_ROWS};
 use crate::nn::{concat, with_values, Embedding};
+use crate::runtime::together;
 use crate::weights::packed::Packed;
 use crate::weights::{Checkpoint, Scope, Source};
 use crate::{Error, Result};
@@ -200,9 +201,15 @@ impl Florence2 {
     }
 
     fn token(&self, mut cache: DecoderState, run: &mut Run) -> Result<Stage> {
-        let logits = self.decoder.step(&run.search.last_tokens(), &mut cache)?;
-        let mut scores = with_values(&logits, <[f32]>::to_vec)?;
-        match run.search.advance(&mut scores, self.config.text_config.vocab_size) {
+        let tokens = run.search.last_tokens();
+        let mut token = || {
+            let logits = self.decoder.step(&tokens, &mut cache)?;
+            let scores = |logits: &[f32]| run.search.advance(logits, self.config.text_config.vocab_size);
+            Ok::<_, Error>((with_values(&logits, scores)?, logits))
+        };
+        // More rows are matrix products like those of the encoder, which are the pool's.
+        let (next, logits) = if tokens.len() <= FEW_ROWS { together(token)? } else { token()? };
+        match next {
             Step::Continue { parents } => {
                 cache.reorder(&parents);
                 run.state = State::Decoder { cache, logits };

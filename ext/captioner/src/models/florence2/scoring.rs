@@ -2,7 +2,8 @@
 
 use super::bart::DecoderState;
 use super::{Florence2, Run, Stage, State};
-use crate::generate::{log_softmax, Processors};
+use crate::generate::{Choice, Processors};
+use crate::kernels::log_sum_exp;
 use crate::nn::with_values;
 use crate::{Error, Result};
 
@@ -75,23 +76,25 @@ impl Florence2 {
         let logits = self.decoder.step(&tokens[*seen..=*seen], cache)?;
         *seen += 1;
         let (before, token) = (&tokens[..*seen], tokens[*seen]);
-        if !processors.force(before) {
-            let mut row = with_values(&logits, <[f32]>::to_vec)?;
-            log_softmax(&mut row);
-            let log_probability = row[token as usize];
-            processors.apply(before, &mut row);
-            scores.push(TokenScore { token, log_probability, best: first_largest(&row) });
+        let choice = processors.choice(before);
+        if !matches!(choice, Choice::Forced(_)) {
+            let (log_probability, best) = with_values(&logits, |row| {
+                let shift = log_sum_exp(row);
+                (row[token as usize] - shift, first_best(row, shift, &choice))
+            })?;
+            scores.push(TokenScore { token, log_probability, best });
         }
         Ok(if *seen + 1 == tokens.len() { Stage::Done } else { Stage::Token })
     }
 }
 
-fn first_largest(row: &[f32]) -> u32 {
-    let mut best = 0;
-    for (at, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = at;
+/// The token of the largest score; of equal ones the first.
+fn first_best(row: &[f32], shift: f32, choice: &Choice) -> u32 {
+    let (mut best, mut score) = (0, f32::NEG_INFINITY);
+    for (token, logit) in (0..).zip(row) {
+        if logit - shift > score && choice.score(token, logit - shift) > score {
+            (best, score) = (token, logit - shift);
         }
     }
-    best as u32
+    best
 }

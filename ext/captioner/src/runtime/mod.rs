@@ -3,12 +3,15 @@
 //! A pool's threads do not survive `fork`, so the pool is keyed by the process id: a child that finds its parent's pool
 //! leaks it (its threads are gone, dropping it would wait for them) and builds its own.
 
+mod team;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 
 use rayon::ThreadPoolBuilder;
 
 pub use rayon::ThreadPool;
+pub use team::{each, together};
 
 use crate::{Error, Result};
 

@@ -1,0 +1,48 @@
+//! Attention of a few rows to tokens that stay the same for a whole caption, so that they are laid out once in the order in
+//! which they are read: for each head
+//!
+//! ```text
+//! keys    tokens 0..64: channel 0 of each, channel 1 of each, ...;  tokens 64..128: ...
+//! values  token 0: all channels;  token 1: ...
+//! ```
+
+use super::full::{mix, QUERIES};
+use crate::kernels::product::{product, transpose, Element, Left, Out, Right, Start};
+use crate::kernels::Scratch;
+
+/// Tokens whose keys lie together.
+const TOKENS: usize = 64;
+
+/// Writes one head's keys in the order above to `out`, `[tokens * dim]`; token `i` begins at `keys[i * row]`.
+pub fn turn_keys(keys: &[f32], row: usize, dim: usize, out: &mut [f32]) {
+    for (block, out) in out.chunks_mut(TOKENS * dim).enumerate() {
+        let tokens = out.len() / dim;
+        transpose(&keys[block * TOKENS * row..], row, (tokens, dim), out, tokens);
+    }
+}
+
+/// One head's attention: `out = softmax(scale * q·keysᵀ)·values`. Row `i` of the queries begins at `q[i * row]`; `keys` and
+/// `values` are `[tokens * dim]` in the order above, `out` is `[rows, dim]`. Runs on the calling thread.
+pub fn attend_shared<T: Element>(
+    q: &[f32],
+    row: usize,
+    keys: &[T],
+    values: &[T],
+    dim: usize,
+    scale: f32,
+    out: &mut [f32],
+) {
+    let tokens = values.len() / dim;
+    for (block, out) in out.chunks_mut(QUERIES * dim).enumerate() {
+        let rows = out.len() / dim;
+        let mut scores = Scratch::take(rows * tokens);
+        for (part, keys) in keys.chunks(TOKENS * dim).enumerate() {
+            let here = keys.len() / dim;
+            let q = Left { values: &q[block * QUERIES * row..], row, step: 1 };
+            let place = Out { values: &mut scores[part * TOKENS..], row: tokens };
+            product((rows, here, dim), q, Right { values: keys, row: here }, Start::default(), place);
+        }
+        let values = Right { values, row: dim };
+        mix(&mut scores, (rows, tokens, dim), values, scale, Out { values: out, row: dim });
+    }
+}
