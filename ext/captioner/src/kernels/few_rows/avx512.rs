@@ -58,14 +58,14 @@ unsafe fn block_rows<const M: usize>(group: &blocks::Group, sums: &mut Sums) {
         let scales = features.map(|row| group.scales.as_ptr().add(row * group.blocks));
         let mut own = offsets::<M>(group, scales);
         let mut add = |pair: usize, weights: [Weights; 2]| {
-            for (own, x) in own.iter_mut().zip(x) {
+            for (m, x) in x.iter().enumerate() {
                 let codes = x.0.add(2 * BLOCK * pair);
                 let (even, odd) = (_mm512_loadu_si512(codes.cast()), _mm512_loadu_si512(codes.add(BLOCK).cast()));
                 let scale = _mm512_loadu_ps(x.1.add(16 * pair));
                 for (own, weights) in own.iter_mut().zip(weights) {
                     let sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), weights.high, even);
                     let sum = _mm512_dpbusd_epi32(sum, weights.low, odd);
-                    *own = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(weights.scale, scale), *own);
+                    own[m] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(weights.scale, scale), own[m]);
                 }
             }
         };
@@ -88,9 +88,9 @@ unsafe fn block_rows<const M: usize>(group: &blocks::Group, sums: &mut Sums) {
             });
             add(pair, weights);
         }
-        for (lanes, own) in lanes.iter_mut().zip(own) {
-            lanes[features[0]] = MaybeUninit::new(own[0]);
-            lanes[features[1]] = MaybeUninit::new(own[1]);
+        for (m, lanes) in lanes.iter_mut().enumerate() {
+            lanes[features[0]] = MaybeUninit::new(own[0][m]);
+            lanes[features[1]] = MaybeUninit::new(own[1][m]);
         }
     }
     finish(lanes, group.count, sums);
@@ -99,14 +99,15 @@ unsafe fn block_rows<const M: usize>(group: &blocks::Group, sums: &mut Sums) {
 /// What the 128 in every code adds to the sums of two features, negative, in lanes that add up to it.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
-unsafe fn offsets<const M: usize>(group: &blocks::Group, scales: [*const f32; 2]) -> [[__m512; 2]; M] {
-    let mut own = [[_mm512_setzero_ps(); 2]; M];
+unsafe fn offsets<const M: usize>(group: &blocks::Group, scales: [*const f32; 2]) -> [[__m512; M]; 2] {
+    let mut own = [[_mm512_setzero_ps(); M]; 2];
     for first in (0..group.blocks).step_by(16) {
         let there = if group.blocks - first >= 16 { !0 } else { (1 << (group.blocks - first)) - 1 };
         let scales = scales.map(|scales| _mm512_maskz_loadu_ps(there, scales.add(first)));
-        for (m, own) in own.iter_mut().enumerate() {
+        for m in 0..M {
             let offsets = _mm512_loadu_ps(group.x.offsets(m).as_ptr().add(first));
-            *own = [0, 1].map(|i| _mm512_fmadd_ps(scales[i], offsets, own[i]));
+            own[0][m] = _mm512_fmadd_ps(scales[0], offsets, own[0][m]);
+            own[1][m] = _mm512_fmadd_ps(scales[1], offsets, own[1][m]);
         }
     }
     own
