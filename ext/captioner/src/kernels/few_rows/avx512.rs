@@ -58,10 +58,10 @@ unsafe fn block_rows<const M: usize>(group: &blocks::Group, sums: &mut Sums) {
         let scales = features.map(|row| group.scales.as_ptr().add(row * group.blocks));
         let mut own = offsets::<M>(group, scales);
         let mut add = |pair: usize, weights: [Weights; 2]| {
-            for (m, x) in x.iter().enumerate() {
-                let codes = x.0.add(2 * BLOCK * pair);
+            for m in 0..M {
+                let codes = x[m].0.add(2 * BLOCK * pair);
                 let (even, odd) = (_mm512_loadu_si512(codes.cast()), _mm512_loadu_si512(codes.add(BLOCK).cast()));
-                let scale = _mm512_loadu_ps(x.1.add(16 * pair));
+                let scale = _mm512_loadu_ps(x[m].1.add(16 * pair));
                 for (own, weights) in own.iter_mut().zip(weights) {
                     let sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), weights.high, even);
                     let sum = _mm512_dpbusd_epi32(sum, weights.low, odd);
@@ -104,8 +104,8 @@ unsafe fn offsets<const M: usize>(group: &blocks::Group, scales: [*const f32; 2]
     for first in (0..group.blocks).step_by(16) {
         let there = if group.blocks - first >= 16 { !0 } else { (1 << (group.blocks - first)) - 1 };
         let scales = scales.map(|scales| _mm512_maskz_loadu_ps(there, scales.add(first)));
-        for m in 0..M {
-            let offsets = _mm512_loadu_ps(group.x.offsets(m).as_ptr().add(first));
+        for (m, offsets) in (0..M).map(|m| (m, group.x.offsets(m))) {
+            let offsets = _mm512_loadu_ps(offsets.as_ptr().add(first));
             own[0][m] = _mm512_fmadd_ps(scales[0], offsets, own[0][m]);
             own[1][m] = _mm512_fmadd_ps(scales[1], offsets, own[1][m]);
         }
