@@ -33,7 +33,7 @@ pub fn multiply(isa: Isa, x: &Activations, panel: &Panel, output: &mut Output) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::matmul::Epilogue;
+    use crate::kernels::matmul::{activate, Epilogue};
     use crate::kernels::panels::tests::{nf4, values};
     use crate::kernels::panels::WIDTH;
 
@@ -73,6 +73,31 @@ mod tests {
                 }
                 for (ours, expected) in out.iter().zip(&expected) {
                     assert!((ours - expected).abs() <= 1e-5 * (1.0 + expected.abs()), "{isa:?} {m}x{n}x{k}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_go_through_the_epilogue() {
+        for (m, n, k) in [(13, 70, 100), (4, 64, 1100)] {
+            let (weight, before) = (nf4(n, k, 64), values(m * n, 8));
+            let mut x = Activations::default();
+            x.round(Isa::Portable, &values(m * k, 1), k);
+            let products = definition(&x, &weight, &vec![0.0; n]);
+            for isa in Isa::available() {
+                for epilogue in [Epilogue::Store, Epilogue::Relu, Epilogue::Gelu, Epilogue::Add] {
+                    let mut out = before.clone();
+                    for first in (0..n).step_by(WIDTH) {
+                        let panel = Panel::unpack(isa, &weight, first);
+                        panel.multiply(isa, &x, &mut Output::new(&mut out, n, first, None, epilogue));
+                    }
+                    let mut expected = products.clone();
+                    activate(&mut expected, epilogue);
+                    for ((ours, expected), before) in out.iter().zip(&expected).zip(&before) {
+                        let expected = if epilogue == Epilogue::Add { before + expected } else { *expected };
+                        assert!((ours - expected).abs() <= 3e-4 + 1e-5 * expected.abs(), "{isa:?}: {ours} {expected}");
+                    }
                 }
             }
         }
