@@ -7,7 +7,7 @@ use crate::Error;
 /// How exactly products with weights are computed. Everything between two products is `f32` in every mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Compute {
-    /// Weights in 4 or 8 bits are multiplied in int8, with activations rounded to int8 row by row; others as in `Exact`.
+    /// Weights in 4 or 8 bits are multiplied in int8, with activations rounded to int8 too; others as in `Exact`.
     #[default]
     Fast,
     /// Weights and activations are rounded to bf16, sums are `f32`.
