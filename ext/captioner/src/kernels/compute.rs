@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use crate::Error;
 
-/// How exactly products with weights are computed. Everything between two products is `f32` in every mode.
+/// How exactly products with weights are computed. Everything between two products is `f32` in every mode, but that a decoder
+/// remembers the encoder's keys and values in f16 unless its weights are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Compute {
     /// Weights in 4 or 8 bits are multiplied in int8, with activations rounded to int8 too; others as in `Exact`.
