@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-use super::Compute;
+use super::{Compute, Isa};
 use crate::quant::{FloatType, Floats, Int8RowsRef, QuantizedRef, ScalesRef, Scheme, Source};
 use crate::Result;
 
@@ -141,6 +141,16 @@ impl Matrix {
 
     /// The same weights, to be computed with in another mode.
     pub fn computing(self, compute: Compute) -> Self {
+        Self { compute, ..self }
+    }
+
+    /// The same matrix; where products with it would be in int8 they are in bf16, or in `f32` where the CPU has no bf16.
+    pub fn finer(self) -> Self {
+        let compute = match self.arithmetic() {
+            Arithmetic::Int8 if Isa::current() == Isa::Avx512Bf16 => Compute::Bf16,
+            Arithmetic::Int8 => Compute::Exact,
+            _ => self.compute,
+        };
         Self { compute, ..self }
     }
 

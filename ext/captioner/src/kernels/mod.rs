@@ -2,18 +2,12 @@
 //! everything is row-major. Nothing here knows a layer or a model.
 
 /// Calls the kernel for the number of rows that there are, or for the most that it takes:
-/// `by_rows!(rows, [1 2 3] 4, tile(arguments))`, or `tile<F>(arguments)` for one that has a type parameter too.
+/// `by_rows!(rows, [1 2 3] 4, tile(arguments))`.
 macro_rules! by_rows {
     ($rows:expr, [$($few:literal)*] $most:literal, $kernel:ident $arguments:tt) => {
         match $rows {
             $($few => $kernel::<$few> $arguments,)*
             _ => $kernel::<$most> $arguments,
-        }
-    };
-    ($rows:expr, [$($few:literal)*] $most:literal, $kernel:ident<$kind:ident> $arguments:tt) => {
-        match $rows {
-            $($few => $kernel::<$few, $kind> $arguments,)*
-            _ => $kernel::<$most, $kind> $arguments,
         }
     };
 }

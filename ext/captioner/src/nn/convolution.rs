@@ -51,6 +51,11 @@ impl PatchConv {
         Ok(Self { weight, bias: scope.vector("bias", outputs)?, kernel, stride, padding })
     }
 
+    /// The same convolution, more exact where it would be in int8.
+    pub fn finer(self) -> Self {
+        Self { weight: self.weight.finer(), ..self }
+    }
+
     /// `[height * width, inputs]` to `[height' * width', outputs]`, and the new height and width.
     pub fn forward(&self, x: &Tensor, size: (usize, usize)) -> Result<(Tensor, (usize, usize))> {
         let patches = Patches {

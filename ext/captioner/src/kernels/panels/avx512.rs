@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{Output, LINES};
+use crate::kernels::matmul::Epilogue;
 
 /// What belongs to the features of a panel, in registers.
 pub struct Columns {
@@ -32,72 +33,21 @@ impl Columns {
     }
 }
 
-/// An epilogue that the compiler knows, so that a tile's sums can stay in registers.
-pub trait Finish {
-    /// What is written at `out`, where there are the lanes `there`, for this value.
-    unsafe fn apply(value: __m512, there: __mmask16, out: *const f32) -> __m512;
-}
-
-/// See [`Epilogue`].
-pub struct Store;
-/// See [`Epilogue`].
-pub struct Relu;
-/// See [`Epilogue`].
-pub struct Gelu;
-/// See [`Epilogue`].
-pub struct Add;
-
-impl Finish for Store {
-    #[inline(always)]
-    unsafe fn apply(value: __m512, _: __mmask16, _: *const f32) -> __m512 {
-        value
-    }
-}
-
-impl Finish for Relu {
-    #[inline(always)]
-    unsafe fn apply(value: __m512, _: __mmask16, _: *const f32) -> __m512 {
-        _mm512_max_ps(value, _mm512_setzero_ps())
-    }
-}
-
-impl Finish for Gelu {
-    #[inline(always)]
-    unsafe fn apply(value: __m512, _: __mmask16, _: *const f32) -> __m512 {
-        gelu(value)
-    }
-}
-
-impl Finish for Add {
-    #[inline(always)]
-    unsafe fn apply(value: __m512, there: __mmask16, out: *const f32) -> __m512 {
-        _mm512_add_ps(value, _mm512_maskz_loadu_ps(there, out))
-    }
-}
-
-/// Calls a kernel with the type of an epilogue: `by_epilogue!(epilogue, kernel(arguments))`.
-macro_rules! by_epilogue {
-    ($epilogue:expr, $kernel:ident $arguments:tt) => {{
-        use $crate::kernels::{matmul::Epilogue, panels::avx512};
-        match $epilogue {
-            Epilogue::Store => $kernel::<avx512::Store> $arguments,
-            Epilogue::Relu => $kernel::<avx512::Relu> $arguments,
-            Epilogue::Gelu => $kernel::<avx512::Gelu> $arguments,
-            Epilogue::Add => $kernel::<avx512::Add> $arguments,
-        }
-    }};
-}
-pub(super) use by_epilogue;
-
 /// Writes `sums * scales + bias` through the epilogue to the panel's features of row `row`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub unsafe fn finish<F: Finish>(sums: [__m512; LINES], row: usize, columns: &Columns, output: &mut Output) {
+pub unsafe fn finish(sums: [__m512; LINES], row: usize, columns: &Columns, output: &mut Output) {
     let out = output.out.as_mut_ptr().add(row * output.stride + output.first);
     for (line, sums) in sums.into_iter().enumerate() {
         let (out, there) = (out.add(16 * line), columns.there[line]);
         let value = _mm512_fmadd_ps(sums, columns.scales[line], columns.bias[line]);
-        _mm512_mask_storeu_ps(out, there, F::apply(value, there, out));
+        let value = match output.epilogue {
+            Epilogue::Store => value,
+            Epilogue::Relu => _mm512_max_ps(value, _mm512_setzero_ps()),
+            Epilogue::Gelu => gelu(value),
+            Epilogue::Add => _mm512_add_ps(value, _mm512_maskz_loadu_ps(there, out)),
+        };
+        _mm512_mask_storeu_ps(out, there, value);
     }
 }
 

@@ -113,8 +113,11 @@ impl PatchEmbed {
         let outputs = config.embed_dim[stage];
         let geometry = (config.patch_size[stage], config.patch_stride[stage], config.patch_padding[stage]);
         let norm_first = config.patch_prenorm[stage];
+        let proj = PatchConv::load(inputs, outputs, geometry, scope.pp("proj"))?;
+        // After a norm a few channels are much larger than the others, and nine of their pixels share one scale of int8: these
+        // convolutions have the largest errors of all layers, and hardly any time is spent in them.
         Ok(Self {
-            proj: PatchConv::load(inputs, outputs, geometry, scope.pp("proj"))?,
+            proj: if norm_first { proj.finer() } else { proj },
             norm: LayerNorm::load(if norm_first { inputs } else { outputs }, scope.pp("norm"))?,
             norm_first,
         })

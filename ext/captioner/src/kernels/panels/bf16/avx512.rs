@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 use std::mem::transmute;
 
 use super::Activations;
-use crate::kernels::panels::avx512::{by_epilogue, finish, Columns};
+use crate::kernels::panels::avx512::{finish, Columns};
 use crate::kernels::panels::{Line, Output, LINES, WIDTH};
 
 /// Rows of a tile: with four registers of weights and one of activations, 24 of sums leave three of the 32 free.
@@ -35,6 +35,6 @@ unsafe fn tile<const M: usize>(x: &Activations, first: usize, lines: &[Line], co
         }
     }
     for (row, sums) in sums.into_iter().enumerate() {
-        by_epilogue!(output.epilogue, finish(sums, first + row, columns, output));
+        finish(sums, first + row, columns, output);
     }
 }

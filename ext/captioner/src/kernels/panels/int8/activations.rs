@@ -1,58 +1,88 @@
 //! Rows of activations rounded to int8.
 
-use super::{piece_len, rounding::round_between};
 use crate::kernels::isa::Isa;
 
-/// Rows in int8. Each is cut into pieces of its own grid: `value = middle + code * step`.
+/// Rows in int8: each row's largest magnitude is 127, so `value = code * scale`.
 #[derive(Debug, Default)]
 pub struct Activations {
     /// `[rows, stride]`; what is beyond a row's values is zero.
     pub codes: Vec<i8>,
     /// Bytes of a row: its values, rounded up to whole words.
     pub stride: usize,
-    /// Bytes of a piece, whole words; the last one of a row may have fewer.
-    pub piece: usize,
-    /// `[rows, pieces]`
-    pub pieces: Vec<Piece>,
-}
-
-/// What the codes of a piece stand for.
-#[derive(Debug, Clone, Copy)]
-pub struct Piece {
-    pub middle: f32,
-    pub step: f32,
-    /// -128 times the sum of the codes: weights are stored with 128 added, and this takes it off again.
-    pub offset: i32,
+    /// One a row.
+    pub scales: Vec<f32>,
+    /// -128 times the sum of each row's codes: weights are stored with 128 added, and this takes it off again.
+    pub offsets: Vec<i32>,
 }
 
 impl Activations {
     /// Rounds `x`, `[rows, cols]`; what was here before is gone.
     pub fn round(&mut self, isa: Isa, x: &[f32], cols: usize) {
         let rows = x.len() / cols;
-        (self.stride, self.piece) = (cols.next_multiple_of(4), piece_len(cols));
+        self.stride = cols.next_multiple_of(4);
         // Cleared only where a row has padding: all else is overwritten.
         if self.stride != cols {
             self.codes.clear();
         }
         self.codes.resize(rows * self.stride, 0);
-        self.pieces.clear();
+        self.scales.clear();
+        self.offsets.clear();
         for (x, codes) in x.chunks_exact(cols).zip(self.codes.chunks_exact_mut(self.stride)) {
-            for (x, codes) in x.chunks(self.piece).zip(codes.chunks_mut(self.piece)) {
-                let (middle, step, sum) = round_between(isa, x, &mut codes[..x.len()]);
-                self.pieces.push(Piece { middle, step, offset: -128 * sum });
-            }
+            let (scale, sum) = round_row(isa, x, &mut codes[..cols]);
+            self.scales.push(scale);
+            self.offsets.push(-128 * sum);
         }
     }
+}
 
-    /// Pieces of a row.
-    pub fn pieces_of_a_row(&self) -> usize {
-        self.stride.div_ceil(self.piece)
+/// Rounds one row and gives its scale and the sum of its codes.
+pub fn round_row(isa: Isa, x: &[f32], codes: &mut [i8]) -> (f32, i32) {
+    assert_eq!(x.len(), codes.len());
+    match isa {
+        // SAFETY: the set is only chosen where the processor has it.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 | Isa::Avx512Bf16 => unsafe { avx512(x, codes) },
+        _ => portable(x, codes),
     }
+}
 
-    /// Rows.
-    pub fn rows(&self) -> usize {
-        self.codes.len() / self.stride
+/// Scale and its inverse for a row with this largest magnitude. A row of zeros has scale zero and codes zero.
+fn scales(largest: f32) -> (f32, f32) {
+    (largest / 127.0, if largest > 0.0 { 127.0 / largest } else { 0.0 })
+}
+
+fn portable(x: &[f32], codes: &mut [i8]) -> (f32, i32) {
+    let (scale, inverse) = scales(x.iter().fold(0.0, |largest, v| v.abs().max(largest)));
+    let mut sum = 0;
+    for (code, v) in codes.iter_mut().zip(x) {
+        // Adding and taking off 1.5 * 2^23 rounds to the nearest integer, ties to even, as the vector instructions do.
+        let rounded = (v * inverse + 12_582_912.0) - 12_582_912.0;
+        *code = rounded as i8;
+        sum += i32::from(*code);
     }
+    (scale, sum)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn avx512(x: &[f32], codes: &mut [i8]) -> (f32, i32) {
+    use std::arch::x86_64::*;
+    let part = |at: usize| if x.len() - at >= 16 { !0u16 } else { (1u16 << (x.len() - at)) - 1 };
+    let mut largest = _mm512_setzero_ps();
+    for at in (0..x.len()).step_by(16) {
+        let v = _mm512_maskz_loadu_ps(part(at), x.as_ptr().add(at));
+        largest = _mm512_max_ps(largest, _mm512_abs_ps(v));
+    }
+    let (scale, inverse) = scales(_mm512_reduce_max_ps(largest));
+    let inverse = _mm512_set1_ps(inverse);
+    let mut sum = _mm512_setzero_si512();
+    for at in (0..x.len()).step_by(16) {
+        let v = _mm512_maskz_loadu_ps(part(at), x.as_ptr().add(at));
+        let code = _mm512_cvtps_epi32(_mm512_mul_ps(v, inverse));
+        sum = _mm512_add_epi32(sum, code);
+        _mm512_mask_cvtsepi32_storeu_epi8(codes.as_mut_ptr().add(at).cast(), part(at), code);
+    }
+    (scale, _mm512_reduce_add_epi32(sum))
 }
 
 #[cfg(test)]
@@ -61,24 +91,42 @@ mod tests {
     use crate::kernels::panels::tests::values;
 
     #[test]
-    fn every_piece_has_its_own_grid() {
+    fn a_code_is_the_nearest_to_its_value() {
         for isa in Isa::available() {
-            for cols in [1, 147, 512, 2305] {
-                let x: Vec<f32> =
-                    values(3 * cols, 1).iter().enumerate().map(|(i, v)| v * (1 + i / 400) as f32).collect();
-                let mut rounded = Activations::default();
-                rounded.round(isa, &x, cols);
-                assert_eq!((rounded.rows(), rounded.pieces.len()), (3, 3 * rounded.pieces_of_a_row()));
-                for (i, x) in x.iter().enumerate() {
-                    let (row, col) = (i / cols, i % cols);
-                    let piece = rounded.pieces[row * rounded.pieces_of_a_row() + col / rounded.piece];
-                    let code = f32::from(rounded.codes[row * rounded.stride + col]);
-                    assert!((piece.middle + code * piece.step - x).abs() <= 0.501 * piece.step);
-                }
-                for row in rounded.codes.chunks_exact(rounded.stride) {
-                    assert!(row[cols..].iter().all(|code| *code == 0));
+            for cols in [1, 15, 16, 64, 147, 1000] {
+                let x = values(3 * cols, cols as u32);
+                let mut rows = Activations::default();
+                rows.round(isa, &x, cols);
+                for row in 0..3 {
+                    let codes = &rows.codes[row * rows.stride..(row + 1) * rows.stride];
+                    let sum: i32 = codes.iter().map(|c| i32::from(*c)).sum();
+                    assert_eq!(rows.offsets[row], -128 * sum);
+                    assert_eq!(codes.iter().map(|c| c.unsigned_abs()).max(), Some(127));
+                    for (value, code) in x[row * cols..].iter().zip(&codes[..cols]) {
+                        assert!((value - f32::from(*code) * rows.scales[row]).abs() <= rows.scales[row] * 0.5001);
+                    }
+                    assert!(codes[cols..].iter().all(|c| *c == 0));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn instruction_sets_agree() {
+        for isa in Isa::available() {
+            let x = values(1031, 9);
+            let (mut ours, mut twin) = (vec![0; x.len()], vec![0; x.len()]);
+            assert_eq!(round_row(isa, &x, &mut ours), portable(&x, &mut twin));
+            assert_eq!(ours, twin);
+        }
+    }
+
+    #[test]
+    fn zeros_stay_zeros() {
+        for isa in Isa::available() {
+            let mut codes = [1; 20];
+            assert_eq!(round_row(isa, &[0.0; 20], &mut codes), (0.0, 0));
+            assert_eq!(codes, [0; 20]);
         }
     }
 }

@@ -2,9 +2,8 @@
 //! the byte products of AVX2 (`maddubs`) saturate.
 
 use std::arch::x86_64::*;
-use std::ops::Range;
 
-use super::{Activations, Panel};
+use super::Activations;
 use crate::kernels::panels::{Line, Output, LINES, WIDTH};
 
 /// Rows of a tile.
@@ -14,32 +13,27 @@ const ROWS: usize = 4;
 macro_rules! kernel {
     ($multiply:ident, $tile:ident, $features:literal, $line:ident) => {
         #[target_feature(enable = $features)]
-        pub unsafe fn $multiply(x: &Activations, panel: &Panel, output: &mut Output) {
-            let rows = x.rows();
-            for first in (0..rows).step_by(ROWS) {
-                by_rows!(rows - first, [1 2 3] 4, $tile(x, first, panel, output));
+        pub unsafe fn $multiply(x: &Activations, lines: &[Line], scales: &[f32], output: &mut Output) {
+            for first in (0..x.scales.len()).step_by(ROWS) {
+                by_rows!(x.scales.len() - first, [1 2 3] 4, $tile(x, first, lines, scales, output));
             }
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn $tile<const M: usize>(x: &Activations, first: usize, panel: &Panel, output: &mut Output) {
-            let (words, whole) = (x.stride / 4, x.piece / 4);
-            let mut totals = [[0.0; WIDTH]; M];
-            for (piece, weights) in panel.sums.iter().enumerate() {
-                let mut sums = [[0i32; WIDTH]; M];
-                let words = piece * whole..words.min((piece + 1) * whole);
-                for line in 0..LINES {
-                    $line::<M>(x, first, words.clone(), panel.lines.as_ptr().add(line), line, &mut sums);
-                }
-                for (row, (sums, totals)) in sums.iter().zip(&mut totals).enumerate() {
-                    let grid = &x.pieces[(first + row) * panel.sums.len() + piece];
-                    for (i, total) in totals.iter_mut().enumerate() {
-                        *total += (sums[i] + grid.offset) as f32 * grid.step + weights[i] * grid.middle;
-                    }
-                }
+        unsafe fn $tile<const M: usize>(
+            x: &Activations,
+            first: usize,
+            lines: &[Line],
+            scales: &[f32],
+            output: &mut Output,
+        ) {
+            let mut sums = [[0i32; WIDTH]; M];
+            for line in 0..LINES {
+                $line::<M>(x, first, lines.as_ptr().add(line), line, &mut sums);
             }
-            for (row, totals) in (first..).zip(totals) {
-                output.finish(row, std::array::from_fn(|i| totals[i] * panel.scales[i]));
+            for (row, sums) in (first..).zip(sums) {
+                let (scale, offset) = (x.scales[row], x.offsets[row]);
+                output.finish(row, std::array::from_fn(|i| (sums[i] + offset) as f32 * scale * scales[i]));
             }
         }
     };
@@ -54,14 +48,13 @@ kernel!(multiply_vnni, tile_vnni, "avx2,fma,avxvnni", dotted);
 unsafe fn dotted<const M: usize>(
     x: &Activations,
     first: usize,
-    words: Range<usize>,
     lines: *const Line,
     line: usize,
     sums: &mut [[i32; WIDTH]; M],
 ) {
     let codes = x.codes.as_ptr().add(first * x.stride);
     let mut own = [[_mm256_setzero_si256(); 2]; M];
-    for word in words {
+    for word in 0..x.stride / 4 {
         let at = lines.wrapping_add(word * LINES).cast::<__m256i>();
         let weights = [_mm256_load_si256(at), _mm256_load_si256(at.add(1))];
         for (row, own) in own.iter_mut().enumerate() {
@@ -85,7 +78,6 @@ unsafe fn dotted<const M: usize>(
 unsafe fn widened<const M: usize>(
     x: &Activations,
     first: usize,
-    words: Range<usize>,
     lines: *const Line,
     line: usize,
     sums: &mut [[i32; WIDTH]; M],
@@ -93,7 +85,7 @@ unsafe fn widened<const M: usize>(
     let codes = x.codes.as_ptr().add(first * x.stride);
     for half in 0..2 {
         let mut own = [[_mm256_setzero_si256(); 2]; M];
-        for word in words.clone() {
+        for word in 0..x.stride / 4 {
             let at = lines.wrapping_add(word * LINES).cast::<__m128i>().add(2 * half);
             let weights = [_mm256_cvtepu8_epi16(_mm_load_si128(at)), _mm256_cvtepu8_epi16(_mm_load_si128(at.add(1)))];
             for (row, own) in own.iter_mut().enumerate() {
