@@ -72,7 +72,9 @@ pub fn together<R>(step: impl FnOnce() -> R) -> R {
     let team = Arc::new(Team::default());
     let helpers = team.clone();
     rayon::spawn_broadcast(move |context| {
-        if (context.index() + threads - leader) % threads - 1 < HELPERS {
+        // All are invited: the leader, who has no use for it, and on a large machine more than are needed.
+        let after = (context.index() + threads - leader) % threads;
+        if (1..=HELPERS).contains(&after) {
             helpers.help();
         }
     });
