@@ -31,7 +31,7 @@ RSpec.describe "weights that are held once" do
     handles = Thread::Queue.new
     allow(MemeCaptioner::Native).to(receive(:load).and_wrap_original do |load, *arguments|
       come << true
-      Thread.pass until come.size == 16
+      Timeout.timeout(60) { Thread.pass until come.size == 16 }
       load.call(*arguments).tap { |model| handles << model }
     end)
     start = Thread::Queue.new
