@@ -21,6 +21,7 @@ mod isa;
 mod matmul;
 mod matrix;
 mod norm;
+mod pairs;
 mod panels;
 mod product;
 mod ready;

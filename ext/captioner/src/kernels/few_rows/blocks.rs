@@ -3,8 +3,9 @@
 
 use super::rounded::{Rounded, BLOCK};
 use super::scales::Scales;
-use super::{Sums, FEW_ROWS, GROUP};
+use super::{Sums, FEW_ROWS};
 use crate::kernels::isa::Isa;
+use crate::kernels::pairs::add_products;
 use crate::kernels::Matrix;
 use crate::quant::QuantizedRef;
 
@@ -85,32 +86,39 @@ impl<'a> Blocks<'a> {
     }
 }
 
+/// Codes of either of a pair's blocks in each half of the order [`super::rounded::Order::Nibbles`].
+const HALF: usize = BLOCK / 2;
+
 fn portable(group: &Group, sums: &mut Sums) {
-    let mut row = vec![0u8; 2 * BLOCK * group.x.pairs];
+    let mut row = vec![[0i16; HALF]; 4 * group.x.pairs];
+    let rows = 0..group.x.rows.min(FEW_ROWS);
+    let mut codes = Vec::new();
+    rows.clone().for_each(|x| codes.extend(group.x.codes(x).iter().map(|code| i16::from(*code))));
     for feature in 0..group.count {
         let nibbles = &group.nibbles[feature * group.bytes..][..group.bytes];
         // In the order of the activations: high nibbles of two blocks, then their low ones.
-        for (bytes, out) in nibbles.chunks(BLOCK).zip(row.chunks_exact_mut(2 * BLOCK)) {
+        for (bytes, out) in nibbles.chunks(BLOCK).zip(row.as_flattened_mut().chunks_exact_mut(2 * BLOCK)) {
             let (high, low) = out.split_at_mut(BLOCK);
             for ((high, low), byte) in high.iter_mut().zip(low).zip(bytes) {
-                *high = group.table[usize::from(byte >> 4)];
-                *low = group.table[usize::from(byte & 15)];
+                *high = i16::from(group.table[usize::from(byte >> 4)]);
+                *low = i16::from(group.table[usize::from(byte & 15)]);
             }
         }
         let scales = &group.scales[feature * group.blocks..][..group.blocks];
-        for (x, sums) in (0..group.x.rows.min(FEW_ROWS)).zip(sums.iter_mut()) {
-            let (codes, x_scales, offsets) = (group.x.codes(x), group.x.scales(x), group.x.offsets(x));
+        for ((x, codes), sums) in rows.clone().zip(codes.as_chunks().0.chunks_exact(row.len())).zip(sums.iter_mut()) {
+            let (x_scales, offsets) = (group.x.scales(x), group.x.offsets(x));
             let mut sum = 0.0;
             for (block, scale) in scales.iter().enumerate() {
-                let at = block / 2 * 2 * BLOCK + block % 2 * (BLOCK / 2);
-                let half = |at: usize| -> i32 {
-                    let pairs = codes[at..at + BLOCK / 2].iter().zip(&row[at..at + BLOCK / 2]);
-                    pairs.map(|(a, w)| i32::from(*a) * i32::from(*w)).sum()
-                };
-                sum += ((half(at) + half(at + BLOCK)) as f32 * x_scales[block] + offsets[block]) * scale;
+                let at = block / 2 * 4 + block % 2;
+                let products = dot(&row[at], &codes[at]) + dot(&row[at + 2], &codes[at + 2]);
+                sum += (products as f32 * x_scales[block] + offsets[block]) * scale;
             }
-            debug_assert!(feature < GROUP);
             sums[feature] = sum;
         }
     }
+}
+
+fn dot(w: &[i16; HALF], a: &[i16; HALF]) -> i32 {
+    let parts = w.as_chunks().0.iter().zip(a.as_chunks().0);
+    parts.fold([0; 4], |sums, (w, a)| add_products(sums, w, a)).iter().sum()
 }

@@ -1,6 +1,7 @@
 //! The same sums with what every CPU of the target has: products of 16 bits, of which neighbours are added in 32 bits.
 
 use super::Activations;
+use crate::kernels::pairs::add_products;
 use crate::kernels::panels::{Line, Output, LINES, WIDTH};
 
 /// Rows of a tile.
@@ -52,21 +53,4 @@ fn tile<'a, const M: usize>(rows: [&[[i16; 4]]; M], words: &[Word], out: impl It
     for (sums, out) in sums.iter().zip(out) {
         out.iter_mut().zip(sums.as_flattened().chunks_exact(2)).for_each(|(out, halves)| *out = halves[0] + halves[1]);
     }
-}
-
-/// Adds the products of neighbours to `sums`. Compilers do not find the instruction for it, which is as old as x86-64.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn add_products(sums: [i32; 4], w: &[i16; 8], a: &[i16; 8]) -> [i32; 4] {
-    use std::arch::x86_64::*;
-    use std::mem::transmute;
-    // SAFETY: arrays and vectors have the same bytes, and SSE2 is always there.
-    unsafe { transmute(_mm_add_epi32(transmute(sums), _mm_madd_epi16(transmute(*w), transmute(*a)))) }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline(always)]
-fn add_products(sums: [i32; 4], w: &[i16; 8], a: &[i16; 8]) -> [i32; 4] {
-    let product = |i: usize| i32::from(w[i]) * i32::from(a[i]);
-    std::array::from_fn(|i| sums[i] + product(2 * i) + product(2 * i + 1))
 }
