@@ -27,7 +27,7 @@ module MemeCaptioner
       def check(info, place)
         return unless info.reduced?
 
-        quality = OwnVerdict.read(info, File.file?(place) ? place : nil) || info.quality
+        quality = OwnVerdict.prevailing(info, File.file?(place) ? place : nil)
         refuse(info, quality) unless quality.stability != :withheld || MemeCaptioner.config.allow_withheld
         tell(info, quality)
       end

@@ -6,6 +6,7 @@ require "meme_captioner/bench"
 require "meme_captioner/memory"
 require_relative "cli/model_argument"
 require_relative "cli/progress_line"
+require_relative "cli/task_argument"
 require_relative "cli/bench_command"
 require_relative "cli/caption_command"
 require_relative "cli/check_command"
@@ -53,6 +54,7 @@ module MemeCaptioner
     end
 
     def run(argv)
+      settings
       dispatch(argv)
     rescue OptionParser::ParseError => e
       complain("#{e.message} (see meme_captioner --help)", 2)
@@ -65,6 +67,13 @@ module MemeCaptioner
     end
 
     private
+
+    # Variables that are no settings are wrong usage, whatever the command.
+    def settings
+      MemeCaptioner.config
+    rescue ArgumentError => e
+      raise OptionParser::InvalidArgument.new(e.message).tap { |error| error.reason = "wrong setting" }
+    end
 
     def dispatch(argv)
       case name = argv.shift

@@ -84,6 +84,12 @@ module MemeCaptioner
       @values.dup
     end
 
+    # The settings alone: this ends up in messages of errors, where the environment has no place.
+    # @return [String]
+    def inspect
+      "#<#{self.class} #{@values.except(:logger).map { |name, value| "#{name}=#{value.inspect}" }.join(" ")}>"
+    end
+
     # @return [String] where models in 4 bits are kept: cache_dir, or a folder of their own in the user's cache
     def packed_dir
       cache_dir || File.join(@env["XDG_CACHE_HOME"] || File.expand_path("~/.cache"), "meme_captioner")
@@ -101,7 +107,7 @@ module MemeCaptioner
     end
 
     def default_logger
-      @default_logger ||= Logger.new($stderr, level: Logger::WARN, progname: "meme_captioner")
+      @default_logger ||= Logger.new($stderr, level: Logger::WARN)
     end
   end
 end

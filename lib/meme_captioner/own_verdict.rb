@@ -28,13 +28,24 @@ module MemeCaptioner
         candidates(info, packed).filter_map { |path| quality(path, info.name) }.first
       end
 
-      # @return [ModelInfo] with the installation's own verdict where there is one
+      # @return [Quality] the installation's own verdict where there is one; otherwise this project's, which holds for the settings
+      #   that it measured with
+      def prevailing(info, packed = nil)
+        read(info, packed) || (info.quality.measured? && !as_measured? ? Quality::UNMEASURED : info.quality)
+      end
+
+      # @return [ModelInfo] with the quality that prevails
       def apply(info)
-        own = info.reduced? && read(info)
-        own ? info.dup.tap { |copy| copy.quality = own }.freeze : info
+        return info unless info.reduced?
+
+        info.dup.tap { |copy| copy.quality = prevailing(info) }.freeze
       end
 
       private
+
+      def as_measured?
+        MEASURED_WITH.all? { |setting, value| MemeCaptioner.config.public_send(setting) == value }
+      end
 
       def beside(packed)
         "#{packed.delete_suffix(".safetensors")}.verdict.json"

@@ -23,6 +23,8 @@ module MemeCaptioner
 
     # @return [String] for the model's description and for warnings
     def to_s
+      return "Full precision." if self == self.class::FULL
+
       word = self.class::WORDS.fetch(stability)
       measured? ? "#{word}: #{evidence}" : "#{word} (unmeasured): #{self.class::UNKNOWN}"
     end

@@ -73,7 +73,9 @@ RSpec.describe "validating the bundled model" do
   end
 
   it "keeps the verdict beside the packed file, where it takes the place of the gem's" do
-    out, _, code = validate(*samples.first(2))
+    expect(validate(*samples.first(2)).first).to include "Not kept: fewer than 20 images"
+    expect(Dir["models/*.verdict.json"]).to be_empty
+    out, _, code = validate(*samples.first(20))
     kept = Dir["models/*.verdict.json"]
     expect(kept).to match [%r{\Amodels/Florence-2-tiny@\h+-mixed-\d+.verdict.json\z}]
     expect(out).to include kept.first
@@ -81,8 +83,8 @@ RSpec.describe "validating the bundled model" do
     MemeCaptioner.config.allow_withheld = true
     info = MemeCaptioner.models.find { |each| each.name == "Florence-2-tiny-int4" }
     expect(info.quality).to have_attributes(own: true, stability: %i[stable experimental withheld][code],
-                                            figures: include(images: 2))
-    validate(*samples.first(2), "--base", Checkpoints.tiny, "--candidate", "Florence-2-tiny-int4", "--out", "other")
+                                            figures: include(images: 20))
+    validate(*samples.first(20), "--base", Checkpoints.tiny, "--candidate", "Florence-2-tiny-int4", "--out", "other")
     expect(Dir["models/*.verdict.json"]).to eq kept
   end
 
@@ -94,7 +96,7 @@ RSpec.describe "validating the bundled model" do
     expect(code).to be_between(0, 2)
     expect(File.size("there/report.html")).to be > 10_000
     expect(ruby("-S", "rake", "meme_captioner:validate", env: { **env, "TASK" => "<POEM>" }))
-      .to match ["", /unknown task "<POEM>"/, 3]
+      .to match ["", /<POEM>; known are CAPTION/, 3]
   end
 
   it "exits with 3 and one line where there can be no verdict" do
@@ -104,7 +106,7 @@ RSpec.describe "validating the bundled model" do
       ["--candidate", "Florence-2-tiny"] => /--base: nothing is known in full precision/,
       ["--base", "Florence-2-tiny", "--candidate", "Florence-2-tiny"] => /compared with itself/,
       ["--candidate", "nothing"] => /no model named "nothing"/, ["--judgements", "notes.txt"] => /notes.txt has no judgements/,
-      ["--task", "<POEM>"] => /unknown task "<POEM>"/ }.each do |arguments, message|
+      ["--task", "<POEM>"] => /<POEM>; known are CAPTION/ }.each do |arguments, message|
       expect([arguments, *validate(*arguments)]).to match [arguments, "", message, 3]
     end
   end

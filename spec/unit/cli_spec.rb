@@ -72,10 +72,25 @@ RSpec.describe MemeCaptioner::CLI do
   end
 
   it "exits with 2 for wrong usage" do
-    [[], ["frob"], ["caption"], ["caption", "--frob", "a"], ["download"], %w[download a b], %w[models a]].each do |argv|
+    [[], ["frob"], ["caption"], ["caption", "--frob", "a"], %w[caption --model test --task FOO a], ["download"],
+     %w[download a b], %w[models a]].each do |argv|
       expect(start(*argv)).to eq 2
     end
     expect(out.string).to be_empty
+    expect(err.string).to include("FOO; known are CAPTION, DETAILED_CAPTION, MORE_DETAILED_CAPTION, OCR")
+  end
+
+  it "exits with 2 for a variable that is no setting" do
+    allow(MemeCaptioner).to receive(:config) { MemeCaptioner::Configuration.new("MEME_CAPTIONER_THREADS" => "two") }
+    expect(start("models")).to eq 2
+    expect(err.string).to match(/\Ameme_captioner: wrong setting: MEME_CAPTIONER_THREADS must be a positive integer.*\n\z/)
+  end
+
+  it "takes tasks with and without brackets" do
+    native
+    allow(native).to receive(:fetch).and_return("/folder")
+    %w[OCR <OCR>].each { |task| start("caption", "--model", "Florence-2-base", "--task", task, png_file(Dir.tmpdir)) }
+    expect(native.calls.flatten.count("<OCR>")).to eq 2
   end
 
   it "exits with 1 and one line for a model that cannot be used" do

@@ -35,6 +35,14 @@ RSpec.describe MemeCaptioner::Configuration do
       .to raise_error(ArgumentError, 'MEME_CAPTIONER_THREADS must be a positive integer, got "two"')
   end
 
+  it "shows its settings, and never the environment" do
+    config = described_class.new("SECRET" => "marker", "MEME_CAPTIONER_THREADS" => "3")
+    expect(config.inspect).to match(/\A#<MemeCaptioner::Configuration threads=3 .*recipe=:mixed/)
+    expect(config.inspect).not_to include "marker"
+    mistake = -> { config.thread = 2 }
+    expect(&mistake).to raise_error(NoMethodError) { |error| expect(error.message).not_to include "marker" }
+  end
+
   it "prefers an assignment and returns to the variable with nil or reset" do
     config = described_class.new("MEME_CAPTIONER_THREADS" => "3")
     config.threads = 4

@@ -39,6 +39,7 @@ RSpec.describe MemeCaptioner::Quality do
   it "is stable for full precision, of which nothing needs to be said" do
     expect(MemeCaptioner.models.reject(&:reduced?).map(&:stability)).to all be :stable
     expect(info("Florence-2-base").description).not_to match(/stable|experimental/i)
+    expect(info("Florence-2-base").quality.to_s).to eq "Full precision."
   end
 
   it "has the date, the command and the figures where this project has measured" do
@@ -47,6 +48,15 @@ RSpec.describe MemeCaptioner::Quality do
       figures: include(images: be_positive, identical: be_positive), own: false
     )
     expect(MemeCaptioner::MEASUREMENTS.keys - MemeCaptioner::Catalogue.all.map(&:name)).to be_empty
+  end
+
+  it "is not known for settings that this project has not measured with" do
+    { recipe: :compact, compute: :exact }.each do |setting, value|
+      MemeCaptioner.config.public_send("#{setting}=", value)
+      expect(info("Florence-2-tiny-int4").quality).to have_attributes(measured?: false, stability: :experimental)
+      MemeCaptioner.config.reset
+    end
+    expect(info("Florence-2-tiny-int4").quality).to be_measured
   end
 
   it "says by what it was decided" do

@@ -30,7 +30,7 @@ module MemeCaptioner
         options = { model: MemeCaptioner.default_model.name }
         OptionParser.new("Usage: meme_captioner caption IMAGE... [options]") do |parser|
           parser.on("--model NAME", "a name of `meme_captioner models`, or a model's folder") { |v| options[:model] = v }
-          parser.on("--task TASK", Generation::TASKS.join(", ")) { |v| options[:task] = v }
+          parser.on("--task TASK", TaskArgument::NAMES) { |v| options[:task] = TaskArgument.task(v) }
           parser.on("--json", "one JSON object per image") { options[:json] = true }
         end.parse!(argv)
         options

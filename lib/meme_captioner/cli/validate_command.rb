@@ -22,6 +22,8 @@ module MemeCaptioner
         ValidationTable.new(outcome).print(@out)
         @out.puts("The report: #{File.join(out, Validation::Report::PAGE)}")
         outcome.keep_verdicts.each { |file| @out.puts("Kept, and from now on what is said of the model here: #{file}") }
+        few = "Not kept: fewer than #{Validation::Outcome::KEPT_FROM} images say too little of a model."
+        @out.puts(few) if outcome.rows.size < Validation::Outcome::KEPT_FROM
         outcome.exit_code
       rescue OptionParser::ParseError => e
         no_verdict("#{e.message} (see meme_captioner validate --help)")
@@ -35,7 +37,7 @@ module MemeCaptioner
         OptionParser.new("Usage: meme_captioner validate [IMAGE or FOLDER...] [options]") do |parser|
           parser.on("--base NAME", "in full precision; by default the candidate's own") { |v| options[:base] = v }
           parser.on("--candidate NAME", "in reduced precision; may be given several times") { |v| options[:candidates] << v }
-          parser.on("--task TASK", Generation::TASKS.join(", ")) { |v| options[:task] = v.dup.force_encoding("UTF-8") }
+          parser.on("--task TASK", TaskArgument::NAMES) { |v| options[:task] = TaskArgument.task(v) }
           parser.on("--compute MODE", "fast, bf16 or exact") { |v| MemeCaptioner.config.compute = v }
           parser.on("--out DIR", "for the report; started again, goes on there (#{OUT})") { |v| options[:out] = v }
           parser.on("--judgements FILE", "that the report's page saved") { |v| options[:judgements] = v }

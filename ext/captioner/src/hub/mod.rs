@@ -175,7 +175,8 @@ fn offline_error(settings: &Settings, layout: &Layout, source: &Source) -> Error
         }
     };
     Error::ModelUnavailable(format!(
-        "offline, and {missing}: unset HF_HUB_OFFLINE once to download, or set HF_HUB_CACHE to a cache that has it"
+        "offline, and {missing}: download it once with MEME_CAPTIONER_OFFLINE and HF_HUB_OFFLINE unset, or name a cache that has it \
+         (MEME_CAPTIONER_CACHE_DIR, HF_HUB_CACHE)"
     ))
 }
 

@@ -33,6 +33,16 @@ impl Activations {
             self.offsets.push(-128 * sum);
         }
     }
+
+    /// The codes in words of four, `[rows, stride / 4]`.
+    pub fn words(&self) -> &[[i8; 4]] {
+        self.codes.as_chunks().0
+    }
+
+    /// The same in 16 bits.
+    pub fn widened(&self) -> Vec<[i16; 4]> {
+        self.words().iter().map(|word| word.map(i16::from)).collect()
+    }
 }
 
 /// Rounds one row and gives its scale and the sum of its codes.

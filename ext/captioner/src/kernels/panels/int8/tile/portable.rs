@@ -18,7 +18,7 @@ type Sums = [[i32; 4]; FEATURES / 2];
 
 pub fn multiply(x: &Activations, lines: &[Line], scales: &[f32], output: &mut Output) {
     let stride = x.stride / 4;
-    let rows: Vec<[i16; 4]> = x.codes.as_chunks().0.iter().map(|codes: &[i8; 4]| codes.map(i16::from)).collect();
+    let rows = x.widened();
     let mut words: Vec<Word> = vec![Word::default(); stride];
     let mut sums = vec![[0; WIDTH]; x.scales.len()];
     for first in (0..WIDTH).step_by(FEATURES) {
