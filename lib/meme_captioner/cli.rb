@@ -72,7 +72,9 @@ module MemeCaptioner
     def settings
       MemeCaptioner.config
     rescue ArgumentError => e
-      raise OptionParser::InvalidArgument.new(e.message).tap { |error| error.reason = "wrong setting" }
+      wrong = OptionParser::InvalidArgument.new(e.message)
+      wrong.reason = "wrong setting"
+      raise wrong
     end
 
     def dispatch(argv)

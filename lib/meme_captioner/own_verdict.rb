@@ -28,8 +28,8 @@ module MemeCaptioner
         candidates(info, packed).filter_map { |path| quality(path, info.name) }.first
       end
 
-      # @return [Quality] the installation's own verdict where there is one; otherwise this project's, which holds for the settings
-      #   that it measured with
+      # @return [Quality] the installation's own verdict where there is one; otherwise this project's, which holds for the
+      #   settings that it measured with
       def prevailing(info, packed = nil)
         read(info, packed) || (info.quality.measured? && !as_measured? ? Quality::UNMEASURED : info.quality)
       end

@@ -10,6 +10,7 @@ use rayon::ThreadPool;
 use crate::image::{load_bytes, load_path, Limits};
 use crate::kernels::{Buffer, Compute};
 use crate::models::florence2::{Florence2, Options, Run, Scoring, Stage, TokenScore};
+use crate::runtime::lead;
 use crate::{Error, Result};
 
 /// A loaded model that captions images. Immutable and shared: captions run side by side, each with its own state.
@@ -118,7 +119,7 @@ impl Caption {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
-        let stage: Result<Stage> = pool.install(|| {
+        let stage: Result<Stage> = lead(pool, || {
             let started = Instant::now();
             loop {
                 let stage = self.work()?;

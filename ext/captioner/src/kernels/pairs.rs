@@ -6,9 +6,12 @@
 #[inline(always)]
 pub fn add_products(sums: [i32; 4], w: &[i16; 8], a: &[i16; 8]) -> [i32; 4] {
     use std::arch::x86_64::*;
-    use std::mem::transmute;
-    // SAFETY: arrays and vectors have the same bytes, and SSE2 is always there.
-    unsafe { transmute(_mm_add_epi32(transmute(sums), _mm_madd_epi16(transmute(*w), transmute(*a)))) }
+    // SAFETY: SSE2 is always there, and every pointer is to sixteen bytes.
+    unsafe {
+        let products = _mm_madd_epi16(_mm_loadu_si128(w.as_ptr().cast()), _mm_loadu_si128(a.as_ptr().cast()));
+        let sums = _mm_add_epi32(_mm_loadu_si128(sums.as_ptr().cast()), products);
+        std::mem::transmute::<__m128i, [i32; 4]>(sums)
+    }
 }
 
 /// As above.

@@ -3,6 +3,7 @@
 //! A pool's threads do not survive `fork`, so the pool is keyed by the process id: a child that finds its parent's pool
 //! leaks it (its threads are gone, dropping it would wait for them) and builds its own.
 
+mod lead;
 mod team;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +11,7 @@ use std::sync::Mutex;
 
 use rayon::ThreadPoolBuilder;
 
+pub use lead::lead;
 pub use rayon::ThreadPool;
 pub use team::{each, together};
 
