@@ -30,7 +30,7 @@ module MemeCaptioner
              meme_captioner download NAME
              meme_captioner models [--json]
              meme_captioner check NAME
-             meme_captioner memory NAME [--processes N] [--json]
+             meme_captioner memory NAME [--processes N] [--captions N] [--json]
              meme_captioner bench [--model NAME] [--images N] [--json]
              meme_captioner validate [IMAGE or FOLDER...] [--base NAME] [--candidate NAME...] [--task TASK]
                                      [--compute MODE] [--out DIR] [--judgements FILE]

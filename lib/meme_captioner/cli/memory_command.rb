@@ -30,6 +30,7 @@ module MemeCaptioner
         OptionParser.new("Usage: meme_captioner memory NAME [options]") do |parser|
           count = /\A[1-9]\d*\z/
           parser.on("--processes N", count, "how many share the weights") { |v| options[:processes] = v.to_i }
+          parser.on("--captions N", count, "one after the other in one process") { |v| options[:captions] = v.to_i }
           parser.on("--max-new-tokens N", count, "of the captions") { |v| options[:max_new_tokens] = v.to_i }
           parser.on("--quantization nf4", "where NAME is a folder") { |v| options[:quantization] = v }
           parser.on("--json", "one JSON object") { options[:json] = true }
@@ -66,6 +67,7 @@ module MemeCaptioner
          ["added when it is loaded, every page", added[:loaded], "MiB"],
          ["added after a caption", added[:captioned], "MiB", "of at most #{report[:max_new_tokens]} tokens"],
          ["added at the peak", added[:peak], "MiB"],
+         ["added at the peak of #{report[:captions]} captions", added[:repeated], "MiB"],
          ["loading", seconds[:load] * 1000, "ms", "median, file in the page cache"],
          ["a caption", seconds[:caption], "s"]]
       end

@@ -66,6 +66,12 @@ module MemeCaptioner
         { captioned: Usage.rss, peak: Usage.peak, seconds: seconds }
       end
 
+      # Captions the sample some more times.
+      def repeat(times, max_new_tokens)
+        times.times { caption(max_new_tokens) }
+        { repeated: Usage.peak }
+      end
+
       # @return [Float] the median of the seconds that loading takes
       def reload(place)
         times = Array.new(LOADS) do
