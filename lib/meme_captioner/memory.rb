@@ -38,16 +38,18 @@ module MemeCaptioner
     end
 
     # Takes several captions' time.
-    # @return [Hash{Symbol => Object}] model, threads, max_new_tokens and captions; `file` (path and MiB); `weights_mib`; `rss_mib`
-    #   of one process with Ruby alone, with the library, with every page of the weights loaded, after a caption, at the peak, and at
-    #   the peak of several captions (`repeated`); `added_mib`, the last four less the library's; `seconds` of loading (median, file in the page cache) and of the
-    #   caption; `packing` (seconds and the memory that it added at its peak), nil if the model was packed already;
-    #   `processes` (how many, their share of the file together, all of their memory together)
+    # @return [Hash{Symbol => Object}] model, threads, max_new_tokens and captions; `file` (path and MiB); `weights_mib`;
+    #   `rss_mib` of one process with Ruby alone, with the library, with every page of the weights loaded, after a caption, at
+    #   the peak, and at the peak of several captions (`repeated`); `added_mib`, the last four less the library's; `seconds` of
+    #   loading (median, file in the page cache) and of the caption; `packing` (seconds and the memory that it added at its
+    #   peak), nil if the model was packed already; `processes` (how many, their share of the file together, all of their
+    #   memory together)
     def report
       packing, place = pack
       files = Usage.weight_files(place)
       { model: @info.name, quantization: @info.quantization, threads: MemeCaptioner.config.threads,
-        max_new_tokens: @max_new_tokens, captions: @captions, file: place, file_mib: Usage.mib(files.sum { |file| File.size(file) }),
+        max_new_tokens: @max_new_tokens, captions: @captions,
+        file: place, file_mib: Usage.mib(files.sum { |file| File.size(file) }),
         **one(place, @captions), packing: packing, processes: many(place, files) }
     end
 

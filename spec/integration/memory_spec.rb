@@ -17,8 +17,8 @@ RSpec.describe "measuring memory" do
   # Adding a model adds at least its weights; what else it adds is bounded by twice the packed file and 60 MiB to compute in.
   it "reports a packed model, and the packing only where it was necessary" do
     report = JSON.parse(measure("Florence-2-tiny-int4", "--json"), symbolize_names: true)
-    expect(report.keys).to match_array %i[model quantization threads max_new_tokens captions file file_mib weights_mib rss_mib added_mib
-                                          seconds packing processes]
+    expect(report.keys).to match_array %i[model quantization threads max_new_tokens captions file file_mib weights_mib
+                                          rss_mib added_mib seconds packing processes]
     expect(report).to include(model: "Florence-2-tiny-int4", quantization: "nf4", max_new_tokens: 4, captions: 4)
 
     rss, added, file = report.values_at(:rss_mib, :added_mib, :file_mib)
@@ -30,7 +30,8 @@ RSpec.describe "measuring memory" do
     expect(report[:weights_mib]).to be_between(0.9 * file, file)
     expect([*report[:seconds].values, *report[:packing].values]).to all be_positive
 
-    expect(measure("Florence-2-tiny-int4")).to match(/weights +#{report[:weights_mib].round(1)} MiB/).and match(/peak of 4 captions +\d/)
+    expect(measure("Florence-2-tiny-int4"))
+      .to match(/weights +#{report[:weights_mib].round(1)} MiB/).and match(/peak of 4 captions +\d/)
     expect(measure("Florence-2-tiny-int4", "--json")).to include('"packing":null')
   end
 
