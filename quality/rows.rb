@@ -19,7 +19,10 @@ module Quality
     language_model.model.decoder.layers.*.encoder_attn.out_proj
   ].map { |place| "#{place}=int8" }.join(",")
   GROUPS = {
-    "Recipes" => { "f16" => nil, "compact" => "compact", "mixed" => "mixed", "balanced" => "balanced", "int8" => "all=int8" },
+    "Recipes" => {
+      "f16" => nil, "compact" => "compact", "mixed" => "mixed", "precise" => "precise", "balanced" => "balanced",
+      "int8" => "all=int8"
+    },
     "Arithmetic" => {
       "compact, exact" => "compact", "mixed, exact" => "mixed", "mixed, bf16" => "mixed", "f16, bf16" => nil
     },
@@ -31,7 +34,13 @@ module Quality
       "uniform int4" => "all=int4-64-double", "without double quantization" => "all=nf4-64-plain",
       "blocks of 32" => "all=nf4-32-double", "blocks of 128" => "all=nf4-128-double"
     },
-    "Repairs" => { "fitted scales" => "all=#{NF4}-fitted", "mixed, fitted scales" => "all=#{NF4}-fitted,#{MIXED}" }
+    "Repairs" => { "fitted scales" => "all=#{NF4}-fitted", "mixed, fitted scales" => "all=#{NF4}-fitted,#{MIXED}" },
+    "More of mixed in int8" => {
+      "the decoder too" => "all=#{NF4},#{MIXED},decoder=int8", "the token table too" => "all=#{NF4},#{MIXED},embedding=int8",
+      "the token table too, fitted scales" => "all=#{NF4}-fitted,#{MIXED},embedding=int8",
+      "the token table too, fitted scales, blocks of 32" => "all=nf4-32-double-fitted,#{MIXED},embedding=int8",
+      "decoder and token table too, fitted scales" => "all=#{NF4}-fitted,#{MIXED},decoder=int8,embedding=int8"
+    }
   }.freeze
 
   ROWS = GROUPS.flat_map do |group, rows|

@@ -20,7 +20,7 @@ module Quality
 
     # @return [String]
     def to_s
-      ROWS.group_by(&:group).map { |group, rows| section(group, rows) }.join("\n")
+      ROWS.group_by(&:group).filter_map { |group, rows| section(group, rows) }.join("\n")
     end
 
     # @return [Hash, nil] a row's figures; nil while it has none
@@ -35,13 +35,14 @@ module Quality
 
     private
 
+    # @return [String, nil] a group's table; nil while it has no figures
     def section(group, rows)
       lines = rows.filter_map do |row|
         figures = figures(row)
         figures && line(row, figures)
       end
       head = HEAD.dup.tap { |titles| titles[0] = group }
-      Markdown.table(head, lines)
+      Markdown.table(head, lines) unless lines.empty?
     end
 
     def line(row, figures)

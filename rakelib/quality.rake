@@ -27,7 +27,7 @@ namespace :quality do
   desc "Relative error of every stage by recipe (MODEL=folder IMAGE=file RECIPES=compact,... of names)"
   task :stages do
     require_relative "../quality/stages"
-    recipes = ENV.fetch("RECIPES", "compact,mixed,balanced").split(",")
+    recipes = ENV.fetch("RECIPES", "compact,mixed,precise,balanced").split(",")
     puts Quality::Stages.new(ENV.fetch("MODEL"), ENV.fetch("IMAGE", "data/memes/meme-01.jpg"), recipes)
   end
 

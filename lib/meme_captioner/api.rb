@@ -14,7 +14,7 @@ module MemeCaptioner
     # @raise [UnknownModelError] with suggestions
     # @raise [WithheldModelError] for a model whose captions were found too bad; the setting allow_withheld lets it pass
     def select(name = default_model.name)
-      info = @registry.fetch(name)
+      info = OwnVerdict.by_project(@registry.fetch(name))
       Admission.check_offer(info)
       captioner(info)
     end

@@ -15,7 +15,7 @@ module MemeCaptioner
       count: "a positive integer",
       flag: "true or false (as text: 1, true, yes, on, 0, false, no, off)",
       path: "a path",
-      recipe: "compact, mixed or balanced",
+      recipe: "compact, mixed, precise or balanced",
       compute: "fast, bf16 or exact",
       logger: "a logger (as text: stderr, stdout or a path)"
     }.freeze
@@ -40,7 +40,7 @@ module MemeCaptioner
       end
 
       def recipe(value)
-        %i[compact mixed balanced].find { |recipe| recipe.to_s == value.to_s }
+        %i[compact mixed precise balanced].find { |recipe| recipe.to_s == value.to_s }
       end
 
       def compute(value)

@@ -41,8 +41,8 @@ module MemeCaptioner
     #   @return [Boolean] map weights from their file (shared between processes) instead of reading them into memory
     # @!attribute [rw] recipe
     #   @return [Symbol] how a model in 4 bits is packed: :compact has every matrix in 4 bits; :mixed the few in 8 that most
-    #     errors come from; :balanced the token table in 8 and patch convolutions in 16. A checkpoint that bitsandbytes
-    #     quantized keeps its own 4-bit tensors.
+    #     errors come from; :precise the decoder and the token table in 8 too; :balanced the token table in 8 and patch
+    #     convolutions in 16. A checkpoint that bitsandbytes quantized keeps its own 4-bit tensors.
     # @!attribute [rw] compute
     #   @return [Symbol] how products with weights are computed: :fast multiplies weights in 4 or 8 bits in int8 and others in
     #     32-bit floating point, :bf16 rounds all to bf16, :exact computes all in 32 bits

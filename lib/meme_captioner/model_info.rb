@@ -13,11 +13,11 @@ module MemeCaptioner
   # - files: what a download fetches, as [name, required, bytes or nil, sha256 or nil]
   # - resource: the page that describes the model
   # - summary: one or two sentences for people
-  # - quality: what is known of its captions, a {Quality}
+  # - quality: what is known of its captions, a {Quality}; {MemeCaptioner.models} has the one for the settings in force
   ModelInfo = Struct.new(:name, :family, :model_id, :revision, :hub_revision, :quantization, :path, :files, :resource,
                          :summary, :quality, keyword_init: true) do
     def initialize(**facts)
-      super(quality: MEASUREMENTS[facts[:name]] || (facts[:quantization] ? Quality::UNMEASURED : Quality::FULL), **facts)
+      super(quality: facts[:quantization] ? Quality::UNMEASURED : Quality::FULL, **facts)
       each(&:freeze)
       freeze
     end

@@ -28,23 +28,30 @@ module MemeCaptioner
         candidates(info, packed).filter_map { |path| quality(path, info.name) }.first
       end
 
-      # @return [Quality] the installation's own verdict where there is one; otherwise this project's, which holds for the
-      #   settings that it measured with
+      # @return [Quality] the installation's own verdict where there is one; otherwise this project's, if it has measured with
+      #   the settings in force
       def prevailing(info, packed = nil)
-        read(info, packed) || (info.quality.measured? && !as_measured? ? Quality::UNMEASURED : info.quality)
+        read(info, packed) || by_project(info).quality
+      end
+
+      # @return [ModelInfo] with what this project says of it for the settings in force, whatever the installation found
+      def by_project(info)
+        config = MemeCaptioner.config
+        measured = MEASUREMENTS.fetch(info.name, {})[{ recipe: config.recipe, compute: config.compute }]
+        measured ? with(info, measured) : info
       end
 
       # @return [ModelInfo] with the quality that prevails
       def apply(info)
         return info unless info.reduced?
 
-        info.dup.tap { |copy| copy.quality = prevailing(info) }.freeze
+        with(info, prevailing(info))
       end
 
       private
 
-      def as_measured?
-        MEASURED_WITH.all? { |setting, value| MemeCaptioner.config.public_send(setting) == value }
+      def with(info, quality)
+        info.dup.tap { |copy| copy.quality = quality }.freeze
       end
 
       def beside(packed)

@@ -59,10 +59,10 @@ RSpec.describe MemeCaptioner::Configuration do
 
   it "knows three recipes" do
     config = described_class.new({})
-    expect(["balanced", :compact, :mixed].map { |recipe| (config.recipe = recipe) && config.recipe })
-      .to eq %i[balanced compact mixed]
+    expect(["balanced", :compact, :mixed, :precise].map { |recipe| (config.recipe = recipe) && config.recipe })
+      .to eq %i[balanced compact mixed precise]
     expect { config.recipe = :linears }
-      .to raise_error(ArgumentError, "recipe must be compact, mixed or balanced, got :linears")
+      .to raise_error(ArgumentError, "recipe must be compact, mixed, precise or balanced, got :linears")
   end
 
   it "knows three ways to compute" do

@@ -50,12 +50,16 @@ RSpec.describe MemeCaptioner::Quality do
     expect(MemeCaptioner::MEASUREMENTS.keys - MemeCaptioner::Catalogue.all.map(&:name)).to be_empty
   end
 
-  it "is not known for settings that this project has not measured with" do
+  it "is that of the settings in force, and not known for those that this project has not measured with" do
+    MemeCaptioner.config.recipe = :precise
+    expect([info("Florence-2-tiny-int4"), MemeCaptioner.select("Florence-2-tiny-int4").info])
+      .to all have_attributes(stability: :stable, description: /Stable: 9\d\d of 1024/)
     { recipe: :compact, compute: :exact }.each do |setting, value|
+      MemeCaptioner.config.reset
       MemeCaptioner.config.public_send("#{setting}=", value)
       expect(info("Florence-2-tiny-int4").quality).to have_attributes(measured?: false, stability: :experimental)
-      MemeCaptioner.config.reset
     end
+    MemeCaptioner.config.reset
     expect(info("Florence-2-tiny-int4").quality).to be_measured
   end
 
@@ -140,7 +144,7 @@ RSpec.describe MemeCaptioner::Quality do
   describe "a model that this project withholds" do
     before do
       bad = described_class.new(stability: :withheld, measured_on: "2030-01-02", decided_by: :identical, figures: figures)
-      stub_const("MemeCaptioner::MEASUREMENTS", { "bad" => bad })
+      stub_const("MemeCaptioner::MEASUREMENTS", { "bad" => { { recipe: :mixed, compute: :fast } => bad } })
       MemeCaptioner.register("bad", repo: "me/bad", revision: "5ca5edf5", quantization: :nf4)
     end
 

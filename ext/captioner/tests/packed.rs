@@ -79,9 +79,13 @@ fn recipes_store_what_they_say() {
     let (embedding, shape) = ("language_model.model.shared.weight", [1424, 64]);
     let convolution = ("vision_tower.convs.1.proj.weight", [32, 16, 3, 3]);
     let linear = ("language_model.model.encoder.layers.0.fc1.weight", [128, 64]);
-    for (recipe, embedding_error, convolution_error) in
-        [(Recipe::compact(), 0.15, 0.15), (Recipe::balanced(), 0.01, 0.0)]
-    {
+    let decoder = ("language_model.model.decoder.layers.0.fc1.weight", [128, 64]);
+    for (recipe, embedding_error, convolution_error, decoder_error) in [
+        (Recipe::compact(), 0.15, 0.15, 0.15),
+        (Recipe::mixed(), 0.15, 0.01, 0.15),
+        (Recipe::precise(), 0.01, 0.01, 0.01),
+        (Recipe::balanced(), 0.01, 0.0, 0.15),
+    ] {
         let path = world.pack(&recipe).path;
         let packed = Packed::open(&path, true).unwrap();
         packed.check().unwrap();
@@ -89,6 +93,7 @@ fn recipes_store_what_they_say() {
             (embedding, &shape[..], embedding_error),
             (convolution.0, &convolution.1[..], convolution_error),
             (linear.0, &linear.1[..], 0.15),
+            (decoder.0, &decoder.1[..], decoder_error),
         ] {
             let (exact, stored) = both(&dir, &path, name, shape);
             let error = relative(&exact, &stored);
@@ -97,7 +102,8 @@ fn recipes_store_what_they_say() {
         let is_blocks = |name: &str, shape: &[usize]| {
             matches!(packed.matrix(name, shape).unwrap().storage(), Storage::Blocks { .. })
         };
-        assert_eq!(is_blocks(embedding, &shape), recipe.name() == "compact");
+        assert_eq!(is_blocks(embedding, &shape), embedding_error > 0.01);
+        assert_eq!(is_blocks(decoder.0, &decoder.1), decoder_error > 0.01);
         assert!(is_blocks(linear.0, &linear.1));
         let norm = "language_model.model.encoder.layernorm_embedding.weight";
         let (exact, stored) = both(&dir, &path, norm, &[64]);
@@ -115,7 +121,7 @@ fn recipes_by_rules_have_files_of_their_own() {
         "vision=nf4-128-double,convolution=int8",
         "encoder=int8",
     ];
-    let mut places = vec![world.pack(&Recipe::compact()).path, world.pack(&Recipe::balanced()).path];
+    let mut places = Recipe::all().map(|recipe| world.pack(&recipe).path).to_vec();
     for text in texts {
         let recipe: Recipe = text.parse().unwrap();
         let Ready { path, made } = world.pack(&recipe);
@@ -130,7 +136,7 @@ fn recipes_by_rules_have_files_of_their_own() {
     }
     places.sort();
     places.dedup();
-    assert_eq!(places.len(), 2 + texts.len());
+    assert_eq!(places.len(), Recipe::all().len() + texts.len());
 }
 
 #[test]

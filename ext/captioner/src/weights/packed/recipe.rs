@@ -117,6 +117,13 @@ impl Recipe {
         Self::of("mixed", [Self::compact().rules, own.to_vec()].concat())
     }
 
+    /// [`Recipe::mixed`], and int8 for all of the decoder and for the token table: 4 bits for what reads the image and the
+    /// prompt, 8 for what writes the caption.
+    pub fn precise() -> Self {
+        let own = [(Place::Decoder, Form::Int8), (Place::Embedding, Form::Int8)];
+        Self::of("precise", [Self::mixed().rules, own.to_vec()].concat())
+    }
+
     /// The token table in int8 and patch convolutions as they are; the rest as in `compact`.
     pub fn balanced() -> Self {
         let own = [(Place::Embedding, Form::Int8), (Place::Convolution, Form::Kept)];
@@ -128,6 +135,11 @@ impl Recipe {
         Self::of("linears", Vec::new())
     }
 
+    /// Those that can be chosen by name, the smallest files first.
+    pub fn all() -> [Self; 4] {
+        [Self::compact(), Self::mixed(), Self::balanced(), Self::precise()]
+    }
+
     fn of(name: &str, rules: Vec<(Place, Form)>) -> Self {
         Self { name: name.into(), rules }
     }
@@ -137,10 +149,9 @@ impl Recipe {
     /// # Errors
     /// `InvalidArgument` for an unknown one.
     pub fn named(name: &str) -> Result<Self> {
-        [Self::compact(), Self::mixed(), Self::balanced()]
-            .into_iter()
-            .find(|recipe| recipe.name == name)
-            .ok_or_else(|| Error::InvalidArgument(format!("unknown recipe {name:?}; compact, mixed or balanced")))
+        let unknown =
+            || Error::InvalidArgument(format!("unknown recipe {name:?}; compact, mixed, precise or balanced"));
+        Self::all().into_iter().find(|recipe| recipe.name == name).ok_or_else(unknown)
     }
 
     /// Its name; a recipe of its own rules is named by them.
@@ -299,7 +310,7 @@ mod tests {
             assert_eq!((recipe.name(), recipe.rules().as_str()), (text, text));
             assert_eq!(recipe.rules().parse::<Recipe>().unwrap(), recipe);
         }
-        for named in [Recipe::compact(), Recipe::mixed(), Recipe::balanced()] {
+        for named in Recipe::all() {
             assert_eq!(named.name().parse::<Recipe>().unwrap(), named);
             assert_eq!(named.rules().parse::<Recipe>().unwrap().rules, named.rules);
         }
@@ -309,7 +320,7 @@ mod tests {
     #[test]
     fn what_is_no_recipe_says_why() {
         for (text, why) in [
-            ("small", "compact, mixed or balanced"),
+            ("small", "compact, mixed, precise or balanced"),
             ("all=nf4-64-double,", "PLACE=FORM"),
             ("everything=int8", "no place"),
             ("Vision=int8", "no place"),
@@ -352,6 +363,20 @@ mod tests {
         let late = "vision_tower.blocks.2.0.spatial_block.window_attn.fn.qkv.weight";
         for name in [&query, late, TOKENS.0, ENCODER.0, DECODER.0] {
             assert_eq!(form("mixed", (name, &[768, 768])), "nf4-64-double", "{name}");
+        }
+    }
+
+    #[test]
+    fn precise_has_eight_bits_for_what_writes_the_caption() {
+        let inner = "vision_tower.blocks.2.0.spatial_block.window_attn.fn.qkv.weight";
+        for name in
+            [TOKENS.0, DECODER.0, "language_model.model.decoder.layers.0.encoder_attn.q_proj.weight", CONVOLUTION.0]
+        {
+            let shape: &[usize] = if name == CONVOLUTION.0 { CONVOLUTION.1 } else { &[768, 768] };
+            assert_eq!(form("precise", (name, shape)), "int8", "{name}");
+        }
+        for name in [ENCODER.0, inner] {
+            assert_eq!(form("precise", (name, &[768, 768])), "nf4-64-double", "{name}");
         }
     }
 
