@@ -16,7 +16,8 @@ module Quality
     Result = Struct.new(:file, :ids, :scores)
 
     FOLDER = "tmp/quality"
-    MEMES = "#{FOLDER}/memes".freeze
+    # The first of the seeds that the memes are drawn from. None below 2^40 was trained on.
+    SEED = 5_000_000_000
     MODEL = "data/Florence-2-tiny"
 
     # @return [Array<Hash>] file name and true captions
@@ -25,16 +26,23 @@ module Quality
     # @return [String]
     attr_reader :task
 
+    # @return [String] where the memes of a seed are drawn to
+    def self.drawn(seed)
+      "#{FOLDER}/memes-#{seed}"
+    end
+
     # @param count [Integer] of memes
     # @param task [String]
+    # @param seed [Integer] which memes
     # @param deadline [Time, nil] when to stop between two memes
-    def initialize(count:, task: MemeCaptioner::Generation::DEFAULT_TASK, deadline: nil)
-      @memes = File.foreach("#{MEMES}/captions.jsonl").first(count).map { |line| JSON.parse(line) }
-      abort "#{MEMES} has #{@memes.size} memes only; draw more with rake quality:memes" if @memes.size < count
+    def initialize(count:, task: MemeCaptioner::Generation::DEFAULT_TASK, seed: SEED, deadline: nil)
+      @drawn = self.class.drawn(seed)
+      @memes = File.foreach("#{@drawn}/captions.jsonl").first(count).map { |line| JSON.parse(line) }
+      abort "#{@drawn} has #{@memes.size} memes only; draw more with rake quality:memes" if @memes.size < count
       @task = task
       @deadline = deadline
       weights = Digest::SHA256.file("#{MODEL}/model.safetensors").hexdigest[0, 8]
-      @folder = "#{FOLDER}/#{weights}-#{task.delete("<>").downcase}"
+      @folder = "#{FOLDER}/#{weights}-#{task.delete("<>").downcase}-#{seed}"
       FileUtils.mkdir_p(@folder)
     end
 
@@ -85,7 +93,7 @@ module Quality
     # The reference's own caption is the one that it scores.
     def result(model, file, given)
       limit = MemeCaptioner.config.max_pixels
-      image = "#{MEMES}/#{file}"
+      image = "#{@drawn}/#{file}"
       given ||= model.ids_path(image, @task, nil, nil, limit)
       Result.new(file, *model.compare_path(image, @task, nil, nil, limit, given))
     end

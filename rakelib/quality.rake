@@ -1,21 +1,25 @@
 # frozen_string_literal: true
 
 namespace :quality do
-  memes = "tmp/quality/memes"
-  count = Integer(ENV.fetch("COUNT", "512"))
+  count = Integer(ENV.fetch("COUNT", "1024"))
 
-  desc "Draw the study's held-out memes (COUNT=512; needs training/requirements.txt and its fonts, PYTHON=python3)"
-  task :memes do
-    sh ENV.fetch("PYTHON", "python3"), "-m", "memes", "--seed", "5000000000", "--count", count.to_s, "--words", "seen",
-       "--out", File.expand_path(memes), chdir: "training"
-  end
-
-  desc "Caption COUNT=512 memes with every quantized form of Florence-2-tiny (TASK, ONLY=rows, MINUTES: goes on next time)"
-  task :study do
+  task :library do
     $LOAD_PATH.unshift(File.expand_path("lib"))
     require_relative "../quality/table"
+  end
+
+  desc "Draw the study's held-out memes (COUNT=1024, SEED; needs training/requirements.txt and its fonts, PYTHON=python3)"
+  task memes: :library do
+    seed = ENV.fetch("SEED", Quality::Study::SEED)
+    sh ENV.fetch("PYTHON", "python3"), "-m", "memes", "--seed", seed.to_s, "--count", count.to_s, "--words", "seen",
+       "--out", File.expand_path(Quality::Study.drawn(seed)), chdir: "training"
+  end
+
+  desc "Caption COUNT=1024 memes with every quantized form of Florence-2-tiny (SEED, TASK, ONLY=rows, MINUTES: goes on next time)"
+  task study: :library do
     deadline = ENV["MINUTES"]&.then { |minutes| Time.now + (60 * Float(minutes)) }
-    study = Quality::Study.new(count: count, task: ENV.fetch("TASK", "<DETAILED_CAPTION>"), deadline: deadline)
+    seed = Integer(ENV.fetch("SEED", Quality::Study::SEED))
+    study = Quality::Study.new(count: count, task: ENV.fetch("TASK", "<DETAILED_CAPTION>"), seed: seed, deadline: deadline)
     only = Regexp.new(ENV.fetch("ONLY", ""))
     Quality::ROWS.select { |row| row.slug.match?(only) }.each do |row|
       study.work(row)

@@ -61,7 +61,7 @@ module MemeCaptioner
 
     # Captions the image now and writes the caption, unless the row has one.
     # @return [String, nil] the caption that the row has now; nil where the row is gone
-    # @raise what {Captioner#extract} raises, and {ImageError} for an image about which the model says nothing
+    # @raise [Error] what {Captioner#extract} raises, and {ImageError} for an image about which the model says nothing
     def caption!
       raise ArgumentError, "save the #{self.class.name} before it is captioned" if new_record?
 
