@@ -20,11 +20,12 @@ RSpec.configure do |config|
   config.include Images
   config.include Commands
 
-  # Each example starts with the default settings and the models of the catalogue.
+  # Each example starts with the default settings and the models of the catalogue, none of them loaded.
   config.before do
     MemeCaptioner.config.reset
     MemeCaptioner.instance_variable_set(:@registry, MemeCaptioner::Registry.new)
     MemeCaptioner::Admission.instance_variable_set(:@told, {})
     MemeCaptioner.config.logger = Logger.new(File::NULL)
+    MemeCaptioner::Engine.loaded.each_key { |name| MemeCaptioner::Engine.unload(name) }
   end
 end

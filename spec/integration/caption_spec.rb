@@ -9,8 +9,6 @@ RSpec.describe "captioning" do
 
   before { MemeCaptioner.register("mine", path: Checkpoints.tiny) }
 
-  after { MemeCaptioner.unload("mine") }
-
   let(:path) { png_file(".", width: 40, height: 30) }
   let(:options) { { max_new_tokens: 8 } }
   let(:caption) { captioner.extract(path, **options) }

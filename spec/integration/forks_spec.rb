@@ -12,8 +12,6 @@ RSpec.describe "captions before and after a fork" do
     expected
   end
 
-  after { MemeCaptioner.unload("quick") }
-
   let(:images) { Dir["#{Commands::ROOT}/data/memes/*"].grep(/meme-0[1-4]/) }
   let(:captioner) { MemeCaptioner.select("quick") }
   let(:expected) { captions }

@@ -6,8 +6,6 @@ RSpec.describe "the compiled library under garbage collection" do
 
   before { MemeCaptioner.register("quick", path: Checkpoints.quick) }
 
-  after { MemeCaptioner.unload("quick") }
-
   let(:captioner) { MemeCaptioner.select("quick") }
   let(:image) { "#{Commands::ROOT}/data/memes/meme-04.jpg" }
   let(:options) { { max_new_tokens: 8 } }

@@ -5,8 +5,6 @@ RSpec.describe "interrupting a caption" do
 
   before { MemeCaptioner.register("mine", path: folder) }
 
-  after { MemeCaptioner.unload("mine") }
-
   let(:captioner) { MemeCaptioner.select("mine").load }
   let(:image) { "#{Commands::ROOT}/data/memes/meme-04.jpg" }
   let(:options) { {} }

@@ -8,8 +8,6 @@ RSpec.describe "packing that is killed" do
     MemeCaptioner.register("packed", path: Checkpoints.tiny, quantization: :nf4)
   end
 
-  after { MemeCaptioner.unload("packed") }
-
   rounds = 20
 
   def captioner

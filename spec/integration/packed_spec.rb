@@ -9,8 +9,6 @@ RSpec.describe "a model in 4 bits" do
     MemeCaptioner.register("packed", path: Checkpoints.tiny, quantization: :nf4)
   end
 
-  after { %w[full packed copy].each { |name| MemeCaptioner.unload(name) if MemeCaptioner.loaded.key?(name) } }
-
   let(:image) { png_file(".", width: 40, height: 30) }
   let(:files) { Dir["models/*.safetensors"] }
 

@@ -13,8 +13,6 @@ RSpec.describe "a packed file that is not right" do
     log.truncate(0)
   end
 
-  after { MemeCaptioner.unload("packed") }
-
   let(:log) { StringIO.new }
   let(:path) { Dir["models/*.safetensors"].first }
 

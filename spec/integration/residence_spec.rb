@@ -5,8 +5,6 @@ RSpec.describe "weights in the memory of a process" do
 
   before { names.each { |name| MemeCaptioner.register(name, path: Checkpoints.tiny) } }
 
-  after { names.each { |name| MemeCaptioner.unload(name) } }
-
   let(:names) { %w[one two three] }
   let(:image) { png_file(".", width: 40, height: 30) }
 

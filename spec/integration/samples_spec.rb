@@ -16,8 +16,6 @@ RSpec.describe "Florence-2-tiny on the sample memes" do
 
   define_method(:right) { |captions, task| captions.zip(truths).count { |caption, meme| caption == meme["captions"][task] } }
 
-  after { %w[Florence-2-tiny Florence-2-tiny-int4].each { |name| MemeCaptioner.unload(name) } }
-
   it "says what the README says" do
     readme = File.read("#{folder}/../../README.md")
     expected = readme[%r{Florence-2-tiny"\)\.extract\("data/memes/meme-04\.jpg"\)\n# => "(.*)"$}, 1].gsub('\"', '"')

@@ -13,8 +13,6 @@ RSpec.describe "weights that are held once" do
     captioner.download
   end
 
-  after { MemeCaptioner.unload("packed") }
-
   let(:image) { png_file(".", width: 40, height: 30) }
   let(:file) { File.realpath(Dir["models/*.safetensors"].first) }
   let(:caption) { captioner.extract(image, max_new_tokens: 8) }
