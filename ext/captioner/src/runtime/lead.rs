@@ -3,8 +3,6 @@
 //! The thread that leads a step takes and frees the memory of its activations, and malloc keeps what a thread has freed for
 //! that thread. Where any thread of the pool may lead, each comes to keep a caption's memory after some captions.
 
-use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
-use std::sync::mpsc::sync_channel;
 use std::sync::Mutex;
 
 use rayon::ThreadPool;
@@ -17,32 +15,20 @@ pub fn lead<R: Send>(pool: &ThreadPool, step: impl FnOnce() -> R + Send) -> R {
     if rayon::current_thread_index().is_some() {
         return pool.install(step);
     }
-    let (sender, receiver) = sync_channel(1);
-    let step: Box<dyn FnOnce() + Send + '_> = Box::new(move || {
-        // The receiver waits below, so there is one.
-        let _ = sender.send(catch_unwind(AssertUnwindSafe(step)));
-    });
-    // SAFETY: only the lifetime is forgotten. The box is called once and uses nothing of the caller after it has sent, for which
-    // the caller waits.
-    let step: Box<dyn FnOnce() + Send> = unsafe { std::mem::transmute(step) };
     let step = Mutex::new(Some(step));
-    pool.spawn_broadcast(move |context| {
-        if context.index() == 0 {
-            let step = step.lock().ok().and_then(|mut step| step.take());
-            step.into_iter().for_each(|step| step());
-        }
+    // The first thread alone finds a step; it takes it out of the lock before it runs it.
+    let own = pool.broadcast(|context| {
+        let step = (context.index() == 0).then(|| step.lock().ok()?.take()).flatten();
+        step.map(|step| step())
     });
-    match receiver.recv() {
-        Ok(Ok(result)) => result,
-        Ok(Err(panic)) => resume_unwind(panic),
-        Err(_) => unreachable!("a step that was begun sends"),
-    }
+    own.into_iter().flatten().next().expect("the first thread ran the step")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use rayon::prelude::*;
+    use std::panic::{catch_unwind, AssertUnwindSafe};
 
     fn pool() -> ThreadPool {
         rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap()
