@@ -16,8 +16,6 @@ module Quality
     Result = Struct.new(:file, :ids, :scores)
 
     FOLDER = "tmp/quality"
-    # The first of the seeds that the memes are drawn from. None below 2^40 was trained on.
-    SEED = 5_000_000_000
     MODEL = "data/Florence-2-tiny"
 
     # @return [Array<Hash>] file name and true captions
@@ -32,10 +30,10 @@ module Quality
     end
 
     # @param count [Integer] of memes
+    # @param seed [Integer] the first of the seeds that the memes were drawn from
     # @param task [String]
-    # @param seed [Integer] which memes
     # @param deadline [Time, nil] when to stop between two memes
-    def initialize(count:, task: MemeCaptioner::Generation::DEFAULT_TASK, seed: SEED, deadline: nil)
+    def initialize(count:, seed:, task: MemeCaptioner::Generation::DEFAULT_TASK, deadline: nil)
       @drawn = self.class.drawn(seed)
       @memes = File.foreach("#{@drawn}/captions.jsonl").first(count).map { |line| JSON.parse(line) }
       abort "#{@drawn} has #{@memes.size} memes only; draw more with rake quality:memes" if @memes.size < count

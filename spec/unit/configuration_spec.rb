@@ -57,7 +57,7 @@ RSpec.describe MemeCaptioner::Configuration do
     expect { described_class.new({}).max_pixels = -1 }.to raise_error(ArgumentError, /max_pixels must be a positive integer/)
   end
 
-  it "knows three recipes" do
+  it "knows its recipes" do
     config = described_class.new({})
     expect(["balanced", :compact, :mixed, :precise].map { |recipe| (config.recipe = recipe) && config.recipe })
       .to eq %i[balanced compact mixed precise]
