@@ -54,7 +54,6 @@ module MemeCaptioner
     end
 
     def run(argv)
-      settings
       dispatch(argv)
     rescue OptionParser::ParseError => e
       complain("#{e.message} (see meme_captioner --help)", 2)
@@ -69,8 +68,9 @@ module MemeCaptioner
     private
 
     # Variables that are no settings are wrong usage, whatever the command.
-    def settings
+    def command(name)
       MemeCaptioner.config
+      COMMANDS.fetch(name).new(@out, @err)
     rescue ArgumentError => e
       wrong = OptionParser::InvalidArgument.new(e.message)
       wrong.reason = "wrong setting"
@@ -79,7 +79,7 @@ module MemeCaptioner
 
     def dispatch(argv)
       case name = argv.shift
-      when *COMMANDS.keys then COMMANDS.fetch(name).new(@out, @err).run(argv)
+      when *COMMANDS.keys then command(name).run(argv)
       when "version", "--version", "-v" then say("meme_captioner #{VERSION}")
       when "help", "--help", "-h" then say(USAGE)
       when nil then @err.puts(USAGE) || 2

@@ -84,6 +84,7 @@ RSpec.describe MemeCaptioner::CLI do
     allow(MemeCaptioner).to receive(:config) { MemeCaptioner::Configuration.new("MEME_CAPTIONER_THREADS" => "two") }
     expect(start("models")).to eq 2
     expect(err.string).to match(/\Ameme_captioner: wrong setting: MEME_CAPTIONER_THREADS must be a positive integer.*\n\z/)
+    expect(start("--help")).to eq 0
   end
 
   it "takes tasks with and without brackets" do
