@@ -20,7 +20,8 @@ module Quality
 
     # @return [String]
     def to_s
-      ROWS.group_by(&:group).filter_map { |group, rows| section(group, rows) }.join("\n")
+      tables = ROWS.group_by(&:group).filter_map { |group, rows| section(group, rows) }
+      [*tables, *ROWS.filter_map { |row| beside_exact(row) }].join("\n")
     end
 
     # @return [Hash, nil] a row's figures; nil while it has none
@@ -43,6 +44,15 @@ module Quality
       end
       head = HEAD.dup.tap { |titles| titles[0] = group }
       Markdown.table(head, lines) unless lines.empty?
+    end
+
+    # @return [String, nil] how many captions stay the same when the model computes exactly; nil where that was not measured
+    def beside_exact(row)
+      exact = ROWS.find { |other| other.name == "#{row.name}, exact" } or return
+      expected = @study.results(exact).to_h { |result| [result.file, result.ids] }
+      both = @study.results(row).select { |result| expected.key?(result.file) }
+      same = both.count { |result| result.ids == expected[result.file] }
+      "#{exact.name}: #{same} of #{both.size} captions are those of #{row.name}" unless both.empty?
     end
 
     def line(row, figures)
