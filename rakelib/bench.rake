@@ -13,8 +13,8 @@ namespace :bench do
     sh "cargo", "bench", "--locked", "--package", "captioner", "--bench", "kernels"
   end
 
-  desc "The gem beside transformers, bitsandbytes and OpenVINO, pair by pair; `bench/setup` first. ROWS=a,b for some rows"
+  desc "The gem beside transformers, bitsandbytes and OpenVINO, pair by pair; `research/bench/setup` first. ROWS=a,b for some rows"
   task :peers do
-    ruby "bench/compare", *(["--only", ENV["ROWS"]] if ENV["ROWS"])
+    ruby "research/bench/compare", *(["--only", ENV["ROWS"]] if ENV["ROWS"])
   end
 end

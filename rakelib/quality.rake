@@ -7,13 +7,13 @@ namespace :quality do
 
   task :library do
     $LOAD_PATH.unshift(File.expand_path("lib"))
-    require_relative "../quality/table"
+    require_relative "../research/quality/table"
   end
 
-  desc "Draw the study's held-out memes (COUNT=1024, SEED; needs training/requirements.txt and its fonts, PYTHON=python3)"
+  desc "Draw the study's held-out memes (COUNT=1024, SEED; needs research/training/requirements.txt and its fonts, PYTHON=python3)"
   task memes: :library do
     sh ENV.fetch("PYTHON", "python3"), "-m", "memes", "--seed", seed.to_s, "--count", count.to_s, "--words", "seen",
-       "--out", File.expand_path(Quality::Study.drawn(seed)), chdir: "training"
+       "--out", File.expand_path(Quality::Study.drawn(seed)), chdir: "research/training"
   end
 
   desc "Caption COUNT=1024 memes with every quantized form of Florence-2-tiny (SEED, TASK, ONLY=rows, MINUTES: goes on next time)"
@@ -30,14 +30,14 @@ namespace :quality do
 
   desc "Relative error of every stage by recipe (MODEL=folder IMAGE=file RECIPES=compact,... of names)"
   task :stages do
-    require_relative "../quality/stages"
+    require_relative "../research/quality/stages"
     recipes = ENV.fetch("RECIPES", "compact,mixed,precise,balanced").split(",")
     puts Quality::Stages.new(ENV.fetch("MODEL"), ENV.fetch("IMAGE", "data/memes/meme-01.jpg"), recipes)
   end
 
   desc "Relative error of every stage by arithmetic (MODEL=folder IMAGES=files, commas between; RECIPE=compact)"
   task :arithmetic do
-    require_relative "../quality/arithmetic"
+    require_relative "../research/quality/arithmetic"
     images = ENV.fetch("IMAGES", Dir["data/memes/meme-*"].join(",")).split(",")
     puts Quality::Arithmetic.new(ENV.fetch("MODEL", "data/Florence-2-tiny"), images, ENV.fetch("RECIPE", "compact"))
   end

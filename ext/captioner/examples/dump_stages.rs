@@ -1,5 +1,6 @@
 //! Captions one image and writes every stage to a safetensors file, for comparison with the reference
-//! (`reference/compare.py`): `dump_stages MODEL IMAGE OUT.safetensors [MAX_NEW_TOKENS] [TASK] [COMPUTE]`. COMPUTE is exact unless given.
+//! (`research/reference/compare.py`): `dump_stages MODEL IMAGE OUT.safetensors [MAX_NEW_TOKENS] [TASK] [COMPUTE]`. COMPUTE is
+//! exact unless given.
 //! The file's metadata says how long each part took and the peak of resident memory.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Decodes images for `reference/image_compare.py`:
+//! Decodes images for `research/reference/image_compare.py`:
 //! `cargo run --release --example image_ppm -- OUT FILE...` writes OUT/0.ppm, OUT/1.ppm, ... or OUT/0.err with the message;
 //! `-- --time FILE...` prints the milliseconds of loading and of resizing to 768 x 768, the best of seven.
 

@@ -1,5 +1,5 @@
 //! Whole checkpoints that bitsandbytes quantized: transformers' own are read, packed and captioned with, ours are what
-//! transformers writes (`reference/quantized_import.py`).
+//! transformers writes (`research/reference/quantized_import.py`).
 
 mod florence2_support;
 

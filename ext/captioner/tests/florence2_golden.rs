@@ -1,4 +1,4 @@
-//! Stages and token ids against the reference (`reference/golden.py`): transformers in f32 over seeded checkpoints.
+//! Stages and token ids against the reference (`research/reference/golden.py`): transformers in f32 over seeded checkpoints.
 
 mod florence2_support;
 

@@ -1,4 +1,4 @@
-//! Teacher forcing, against transformers (`reference/scores.py`) and against the model's own greedy captions.
+//! Teacher forcing, against transformers (`research/reference/scores.py`) and against the model's own greedy captions.
 
 mod florence2_support;
 

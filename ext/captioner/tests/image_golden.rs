@@ -1,4 +1,4 @@
-//! Decoding, resizing and normalizing give the very bytes of Pillow and transformers (`reference/images.py`).
+//! Decoding, resizing and normalizing give the very bytes of Pillow and transformers (`research/reference/images.py`).
 
 use captioner::image::{load_path, normalize, resize, Filter, Limits, RgbImage};
 use sha2::{Digest, Sha256};

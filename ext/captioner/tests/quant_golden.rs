@@ -1,4 +1,4 @@
-//! Codes, scales and values against bitsandbytes 0.50.2 on a CPU (reference/quant.py).
+//! Codes, scales and values against bitsandbytes 0.50.2 on a CPU (research/reference/quant.py).
 
 mod quant_support;
 
@@ -171,9 +171,9 @@ fn int8_rows_equal_bitsandbytes_to_the_last_bit() {
     }
 }
 
-/// Counts the blocks whose scale code differs, over the 24 M weights of `reference/quant.py large FILE`.
+/// Counts the blocks whose scale code differs, over the 24 M weights of `research/reference/quant.py large FILE`.
 #[test]
-#[ignore = "needs QUANT_LARGE, a file that reference/quant.py writes"]
+#[ignore = "needs QUANT_LARGE, a file that research/reference/quant.py writes"]
 fn scale_codes_over_a_large_run() {
     let file = std::fs::read(std::env::var("QUANT_LARGE").unwrap()).unwrap();
     let file = SafeTensors::deserialize(&file).unwrap();
@@ -205,9 +205,9 @@ fn scale_codes_over_a_large_run() {
     }
 }
 
-/// Every matrix of a checkpoint, by the digests of `reference/quant.py model FILE OUT`.
+/// Every matrix of a checkpoint, by the digests of `research/reference/quant.py model FILE OUT`.
 #[test]
-#[ignore = "needs QUANT_MODEL, a safetensors file, and QUANT_DIGESTS, what reference/quant.py says of it"]
+#[ignore = "needs QUANT_MODEL, a safetensors file, and QUANT_DIGESTS, what research/reference/quant.py says of it"]
 fn every_matrix_of_a_checkpoint_equals_bitsandbytes() {
     let file = std::fs::File::open(std::env::var("QUANT_MODEL").unwrap()).unwrap();
     // SAFETY: a test's own file, which nobody truncates.

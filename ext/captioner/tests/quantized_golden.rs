@@ -1,4 +1,4 @@
-//! Packed models against transformers in f32 over the same weights after bitsandbytes (`reference/quantized_golden.py`).
+//! Packed models against transformers in f32 over the same weights after bitsandbytes (`research/reference/quantized_golden.py`).
 
 mod florence2_support;
 

@@ -1,5 +1,5 @@
 //! Seeded checkpoints are the same bytes in Rust and in Python: the index of the goldens has the sha256 of the files
-//! that `reference/seeded.py` wrote.
+//! that `research/reference/seeded.py` wrote.
 
 use std::path::Path;
 

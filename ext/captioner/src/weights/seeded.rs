@@ -1,5 +1,5 @@
 //! Seeded Florence-2 checkpoints: random weights of any configuration, from a seed, bit for bit the same in Rust and
-//! Python (`reference/seeded.py` is the other half; change them together).
+//! Python (`research/reference/seeded.py` is the other half; change them together).
 //!
 //! Every element is a pure function of the seed, the tensor's name in the Microsoft layout and the element's index, so
 //! tests and benches make their checkpoints and nobody stores them. Tensors are drawn one at a time while the file is

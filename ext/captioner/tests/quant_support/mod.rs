@@ -1,4 +1,4 @@
-//! Inputs from a counter: `values` of reference/quant.py, bit for bit.
+//! Inputs from a counter: `values` of research/reference/quant.py, bit for bit.
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};

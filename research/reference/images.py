@@ -1,7 +1,7 @@
 """Golden values of image loading, resizing and normalization, from Pillow and transformers.
 
-    python reference/images.py            writes ext/captioner/tests/fixtures/images
-    python reference/images.py --check    only compares the committed values with what the installed versions give
+    python research/reference/images.py            writes ext/captioner/tests/fixtures/images
+    python research/reference/images.py --check    only compares the committed values with what the installed versions give
 
 Each line of expected.tsv is: file, what was done to it, width, height, sha256 of the bytes. `rgb` is the decoded image
 (transparency over white), `768x768:3` that image resized with Pillow's filter 3, `pixels` the little-endian f32 planes of
@@ -20,7 +20,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 import image_inputs
 from image_compare import to_rgb
 
-FOLDER = Path(__file__).resolve().parent.parent / "ext/captioner/tests/fixtures/images"
+FOLDER = Path(__file__).resolve().parents[2] / "ext/captioner/tests/fixtures/images"
 # Resized in every way: enlarged and reduced in one or both directions, both orders of the passes, all filters.
 THOROUGH = ("rgb_reduced.png", "rgb_tall.png", "rgb_enlarged.png", "noise.png", "one_pixel.png", "1x4000.png", "4000x1.png")
 SIZES = [(512, 512, 1), (37, 1001, 1), (1000, 5, 1), (333, 77, 2), (224, 224, 2), (64, 64, 0), (1, 1, 3), (130, 31, 3)]

@@ -1,9 +1,9 @@
 """Compares our decoding with Pillow's, file by file.
 
-    python reference/image_compare.py corpus DIR      every image below DIR: which ones differ, and how
-    python reference/image_compare.py jpeg [DIR...]   JPEG by kind, as the table of docs/parity-images.md: files made here in
+    python research/reference/image_compare.py corpus DIR      every image below DIR: which ones differ, and how
+    python research/reference/image_compare.py jpeg [DIR...]   JPEG by kind, as the table of docs/parity-images.md: files made here in
                                                       many sizes and qualities, and those of the folders
-    python reference/image_compare.py speed           loading and resizing 12 megapixels, both sides in the same run
+    python research/reference/image_compare.py speed           loading and resizing 12 megapixels, both sides in the same run
 
 Builds and runs the example image_ppm of ext/captioner; IMAGE_PPM names another binary of it.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 
 

@@ -3,7 +3,7 @@
 Half of the pairs are captions of the sample memes with words lost, doubled, exchanged or misspelt; the other half is made of
 pieces that tokenizers are known to disagree about.
 
-    pip install sacrebleu==2.6.0 && python reference/bleu.py
+    pip install sacrebleu==2.6.0 && python research/reference/bleu.py
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sacrebleu
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PIECES = [
     "U.S.A.", "3.14", "1,000.5", "x,y", "a-b", "12-15", "1990-", "-7", "rock'n'roll", "don't", '"quoted"', "(round)", "[square]",
     "{curly}", "a/b", "50%", "#1", "$5", "&amp;", "&quot;so&quot;", "&lt;b&gt;", "<skipped>", "naïve", "東京", "…", "–", "¿qué?",
@@ -59,7 +59,7 @@ def main() -> None:
     made = pairs()
     groups = [(start, start + 20) for start in range(0, 200, 20)] + [(0, 80), (80, 200), (0, 200)]
     content = {
-        "made_by": f"reference/bleu.py with sacrebleu {sacrebleu.__version__}",
+        "made_by": f"research/reference/bleu.py with sacrebleu {sacrebleu.__version__}",
         "pairs": made,
         "groups": [[start, end, bleu(made[start:end])] for start, end in groups],
         "single": [bleu([pair]) for pair in made],

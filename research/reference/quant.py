@@ -1,9 +1,9 @@
 """Golden values for the quantizers, from bitsandbytes 0.50.2 on a CPU.
 
-    python reference/quant.py golden                  # writes ext/captioner/tests/fixtures/quant/
-    python reference/quant.py checkpoint              # writes the two small checkpoints there
-    python reference/quant.py large OUT.safetensors   # scale codes of 24 M weights, with one and two threads
-    python reference/quant.py model FILE OUT.json     # digests for every matrix of a safetensors file
+    python research/reference/quant.py golden                  # writes ext/captioner/tests/fixtures/quant/
+    python research/reference/quant.py checkpoint              # writes the two small checkpoints there
+    python research/reference/quant.py large OUT.safetensors   # scale codes of 24 M weights, with one and two threads
+    python research/reference/quant.py model FILE OUT.json     # digests for every matrix of a safetensors file
 
 The inputs are made from a counter, so the Rust tests make the same ones (tests/quant_support) and the fixtures
 hold digests of the outputs, with the outputs themselves for a few small cases. PyTorch's mean of 32768 values or more depends on
@@ -24,7 +24,7 @@ from bitsandbytes.backends.default.ops import _dequantize_4bit_compute
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-FIXTURES = Path(__file__).parent.parent / "ext/captioner/tests/fixtures/quant"
+FIXTURES = Path(__file__).resolve().parents[2] / "ext/captioner/tests/fixtures/quant"
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 
 

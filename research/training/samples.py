@@ -1,4 +1,4 @@
-"""Write the sample memes of the repository: `python samples.py ../data/memes`.
+"""Write the sample memes of the repository: `python samples.py ../../data/memes`.
 
 Consecutive seeds that training and evaluation never use, everyday words, in three file formats.
 """

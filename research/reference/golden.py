@@ -30,7 +30,7 @@ import tokenizer
 from beam import Search, beam_search
 from reference import DEFAULTS, Reference, native_config
 
-FIXTURES = Path(__file__).resolve().parent.parent / "ext/captioner/tests/fixtures/florence2"
+FIXTURES = Path(__file__).resolve().parents[2] / "ext/captioner/tests/fixtures/florence2"
 WHOLE, SAMPLES, STEP = 2048, 2048, 7919
 CLOSE = 1e-3  # log-probabilities nearer than this are too near to decide a golden
 

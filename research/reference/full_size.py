@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "target/release/examples"
 SMALL_TOKENIZER = ROOT / "ext/captioner/tests/fixtures/florence2/tokenizer.json"
 TASK = "<DETAILED_CAPTION>"

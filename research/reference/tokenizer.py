@@ -1,6 +1,6 @@
 """A byte-level BPE tokenizer of a few hundred entries, shaped like Florence-2's: specials 0 to 3, `<mask>` last.
 
-    python tokenizer.py > ../ext/captioner/tests/fixtures/florence2/tokenizer.json
+    python tokenizer.py > ../../ext/captioner/tests/fixtures/florence2/tokenizer.json
 """
 
 from __future__ import annotations

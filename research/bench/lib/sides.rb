@@ -4,13 +4,13 @@ require "meme_captioner"
 require "meme_captioner/memory"
 
 module Benchmarks
-  ROOT = File.expand_path("../..", __dir__)
+  ROOT = File.expand_path("../../..", __dir__)
   WORK = ENV.fetch("BENCH_WORK", File.join(ROOT, "tmp/bench"))
   IMAGE = File.join(ROOT, "data/memes/meme-01.jpg")
-  # Every caption has as many tokens: the end token of the checkpoints of bench/models is one that never wins.
+  # Every caption has as many tokens: the end token of the checkpoints of research/bench/models is one that never wins.
   NEW_TOKENS = 64
 
-  # Where bench/models puts a checkpoint.
+  # Where research/bench/models puts a checkpoint.
   def self.checkpoint(size, layout)
     File.join(WORK, "models", "#{size}-#{layout}")
   end
@@ -105,7 +105,7 @@ module Benchmarks
     end
   end
 
-  # Another engine: bench/peers/serve.py.
+  # Another engine: research/bench/peers/serve.py.
   class Peer < Side
     attr_reader :label
 
@@ -118,7 +118,7 @@ module Benchmarks
 
     # @return [self]
     def start
-      command = [File.join(WORK, "../peers/bin/python"), File.join(ROOT, "bench/peers/serve.py"), @engine,
+      command = [File.join(WORK, "../peers/bin/python"), File.join(ROOT, "research/bench/peers/serve.py"), @engine,
                  Benchmarks.checkpoint(@size, "native"), "--images", File.join(ROOT, "data/memes"),
                  "--work", File.join(WORK, "openvino")]
       @probe = MemeCaptioner::Memory::Probe.new({}, command)
