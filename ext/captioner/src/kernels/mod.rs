@@ -31,7 +31,7 @@ mod simd;
 pub use attention::{add_channel_scores, attend, attend_shared, attend_written, mix_channels, turn_keys, Heads};
 pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
-pub use elementwise::{add, gelu, log_sum_exp, max, softmax};
+pub use elementwise::{add, gelu, gelu_tanh, log_sum_exp, max, multiply, silu, softmax};
 pub use few_rows::FEW_ROWS;
 pub use isa::Isa;
 pub use matmul::{dot, matmul, matmul_each, Epilogue, Job};
