@@ -28,7 +28,10 @@ mod ready;
 mod scratch;
 mod simd;
 
-pub use attention::{add_channel_scores, attend, attend_shared, attend_written, mix_channels, turn_keys, Heads};
+pub use attention::{
+    add_channel_scores, attend, attend_shared, attend_streamed, attend_written, mix_channels, turn_keys, Heads, Keys,
+    Mask, Streamed,
+};
 pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
 pub use elementwise::{add, gelu, gelu_tanh, log_sum_exp, max, multiply, silu, softmax};
