@@ -5,7 +5,7 @@ use std::path::Path;
 use tokenizers::{AddedToken, Tokenizer};
 
 use super::processor::Task;
-use crate::text::open_tokenizer;
+use crate::text::byte_level;
 pub use crate::text::Vocabulary;
 use crate::{Error, Result};
 
@@ -17,7 +17,7 @@ use crate::{Error, Result};
 /// the byte-level kind.
 pub fn read(dir: &Path, vocabulary: usize) -> Result<(Vocabulary, Vec<Vec<u32>>)> {
     let path = dir.join("tokenizer.json");
-    let mut tokenizer = open_tokenizer(&path)?;
+    let mut tokenizer = byte_level(&path)?;
     append_special_tokens(&mut tokenizer, vocabulary)
         .map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))?;
     let prompts: Vec<Vec<u32>> = Task::ALL
