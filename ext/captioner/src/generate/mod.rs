@@ -1,7 +1,11 @@
-//! From logits to token ids: beam search as transformers does it (`generation/utils.py`), greedy as one beam.
+//! From logits to token ids: beam search as transformers does it (`generation/utils.py`), and greedy search.
 
 mod beam;
+mod greedy;
 mod logits;
+mod search;
+mod settings;
 
-pub use beam::{Search, Step};
-pub use logits::{Choice, EarlyStopping, Processors, Settings};
+pub use logits::{Choice, Processors};
+pub use search::{Search, Step};
+pub use settings::{token_ids, EarlyStopping, Settings};

@@ -56,7 +56,7 @@ impl Florence2 {
             return Err(Error::Internal("scoring starts where the encoder has ended".into()));
         };
         debug_assert_eq!(*layer, self.encoder.layers());
-        let tokens = [&[self.settings.decoder_start_token_id], ids].concat();
+        let tokens = [&[self.settings.decoder_start_token_id.unwrap_or(0)], ids].concat();
         Ok(Scoring {
             cache: self.decoder.start(x)?,
             // A length that is never reached: a given caption ends where it ends.
