@@ -43,7 +43,7 @@ fn dump(model: &Path, image: &Path, out: &Path, rest: &[String]) -> Result<()> {
 
     let started = Instant::now();
     let picture = load_path(image, &Limits::default())?;
-    let values = model.processor().pixel_values(&picture);
+    let values = model.processor().pixel_values(&picture)?;
     let (height, width) = model.processor().size();
     tensors.push(("pixel_values".into(), Dtype::F32, vec![1, 3, height, width], floats(&values)));
     let mut run = model.start(&picture, &options)?;

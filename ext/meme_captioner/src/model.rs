@@ -217,7 +217,7 @@ impl Model {
         let (image, task, num_beams, max_new_tokens, max_pixels) = arguments;
         let task: Task = task.parse().map_err(|error| to_ruby(ruby, &error))?;
         let options = Options { task, num_beams, max_new_tokens };
-        Ok(Caption::new(self.0.clone(), input(image), Limits { max_pixels }, options))
+        Ok(Caption::new(self.0.clone(), input(image), Limits { max_pixels, ..Limits::default() }, options))
     }
 
     /// `bytes`: of the weights.

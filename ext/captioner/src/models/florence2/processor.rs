@@ -126,15 +126,15 @@ impl Processor {
     }
 
     /// The image as the network wants it, `[3, height, width]`: squeezed to the input size, scaled, normalised.
-    pub fn pixel_values(&self, image: &RgbImage) -> Vec<f32> {
+    pub fn pixel_values(&self, image: &RgbImage) -> Result<Vec<f32>> {
         let Size { height, width } = self.image.size;
-        let resized = image::resize(image, width, height, self.filter);
-        image::normalize(&resized, self.image.rescale_factor, self.image.image_mean, self.image.image_std)
+        let resized = image::resize(image, width, height, self.filter)?;
+        Ok(image::normalize(&resized, self.image.rescale_factor, self.image.image_mean, self.image.image_std))
     }
 
     /// The same values channels-last, `[height * width, 3]`.
     pub fn pixels(&self, image: &RgbImage) -> Result<Tensor> {
-        let planes = self.pixel_values(image);
+        let planes = self.pixel_values(image)?;
         let pixels = planes.len() / 3;
         let values = (0..pixels).flat_map(|i| [planes[i], planes[pixels + i], planes[2 * pixels + i]]).collect();
         Ok(Tensor::from_vec::<_, f32>(values, (pixels, 3), &Device::Cpu)?)
