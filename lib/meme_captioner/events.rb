@@ -6,7 +6,8 @@ module MemeCaptioner
   #
   # - load: bytes of the weights
   # - download: bytes that were fetched
-  # - extract: task, tokens, bytes of the image, and seconds by stage (image, vision, encoder, decoder)
+  # - extract: task or prompt, tokens, bytes of the image, and seconds by stage: image, vision and so on to decoder, as the
+  #   model's family has them
   # @api private
   module Events
     # @yieldparam payload [Hash] to be completed
