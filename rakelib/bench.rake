@@ -8,7 +8,7 @@ namespace :bench do
     sh(*bench, "machine")
   end
 
-  desc "The matrix kernels in Florence-2's shapes, beside the machine's ceilings"
+  desc "The matrix kernels in the models' shapes, beside the machine's ceilings"
   task :kernels do
     sh "cargo", "bench", "--locked", "--package", "captioner", "--bench", "kernels"
   end

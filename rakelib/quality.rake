@@ -16,7 +16,7 @@ namespace :quality do
        "--out", File.expand_path(Quality::Study.drawn(seed)), chdir: "research/training"
   end
 
-  desc "Caption COUNT=1024 memes with every quantized form of Florence-2-tiny (SEED, TASK, ONLY=rows, MINUTES: goes on next time)"
+  desc "Caption COUNT=1024 memes with every quantized form of the bundled model (SEED, TASK, ONLY=rows, MINUTES: goes on next time)"
   task study: :library do
     deadline = ENV["MINUTES"]&.then { |minutes| Time.now + (60 * Float(minutes)) }
     study = Quality::Study.new(count: count, seed: seed, task: ENV.fetch("TASK", "<DETAILED_CAPTION>"), deadline: deadline)
@@ -39,6 +39,6 @@ namespace :quality do
   task :arithmetic do
     require_relative "../research/quality/arithmetic"
     images = ENV.fetch("IMAGES", Dir["data/memes/meme-*"].join(",")).split(",")
-    puts Quality::Arithmetic.new(ENV.fetch("MODEL", "data/Florence-2-tiny"), images, ENV.fetch("RECIPE", "compact"))
+    puts Quality::Arithmetic.new(ENV.fetch("MODEL") { MemeCaptioner::Catalogue.bundled.first.path }, images, ENV.fetch("RECIPE", "compact"))
   end
 end

@@ -12,19 +12,19 @@ module MemeCaptioner
     # @param pins [Hash] as for {Family#pinned}
     # @return [Hash] for {ModelInfo}
     # @api private
-    def self.repository(family, id, commit, label: LABEL, resource: "https://huggingface.co/#{id}", pins: {})
+    def self.repository(family, id, commit, pins = {}, label: LABEL, resource: "https://huggingface.co/#{id}")
       { family: family, model_id: id, revision: label, hub_revision: commit, resource: resource,
         files: Families.fetch(family).pinned(pins) }.freeze
     end
 
     BASE = repository(
       :florence2, "microsoft/Florence-2-base", "5ca5edf5bd017b9919c05d08aebef5e4c7ac3bac",
-      pins: { "model.safetensors" => [nil, "03075d2d2d2bbd3e180b9ba0afae4aa8563226e2d32911656966e05b2f2ee060"] }
+      { "model.safetensors" => [nil, "03075d2d2d2bbd3e180b9ba0afae4aa8563226e2d32911656966e05b2f2ee060"] }
     )
 
     LARGE = repository(
       :florence2, "microsoft/Florence-2-large", "21a599d414c4d928c9032694c424fb94458e3594",
-      pins: { "model.safetensors" => [1_553_563_458, "4f38ce741c6b71188fe2b3419a55e11917a8a7b321ae2e63c61da0191b0ebad7"] }
+      { "model.safetensors" => [1_553_563_458, "4f38ce741c6b71188fe2b3419a55e11917a8a7b321ae2e63c61da0191b0ebad7"] }
     )
 
     SMOLVLM_PAGE = "https://huggingface.co/collections/HuggingFaceTB/smolvlm-256m-and-500m-6791fafc5bb0ab8acc960fb0"
@@ -38,25 +38,27 @@ module MemeCaptioner
     }.freeze
 
     SMOLVLM_256M = repository(
-      :smolvlm, "HuggingFaceTB/SmolVLM-256M-Instruct", "7e3e67edbbed1bf9888184d9df282b700a323964", resource: SMOLVLM_PAGE,
-      pins: SMOLVLM_FILES.merge(
+      :smolvlm, "HuggingFaceTB/SmolVLM-256M-Instruct", "7e3e67edbbed1bf9888184d9df282b700a323964",
+      SMOLVLM_FILES.merge(
         "config.json" => [7353, "b70fb4bfde88df9eeebc9d8ff523733b8bf70d6c9b06c610325960e06ae9db52"],
         "model.safetensors" => [513_028_808, "74dea5904032e5ae99a2e0eef5179e6ac0f1dedc3ab0c7c2a5d4d387c843203e"]
-      )
+      ),
+      resource: SMOLVLM_PAGE
     )
 
     SMOLVLM_500M = repository(
-      :smolvlm, "HuggingFaceTB/SmolVLM-500M-Instruct", "a7da5b986cb59b408707209984f360a5f4ad7e47", resource: SMOLVLM_PAGE,
-      pins: SMOLVLM_FILES.merge(
+      :smolvlm, "HuggingFaceTB/SmolVLM-500M-Instruct", "a7da5b986cb59b408707209984f360a5f4ad7e47",
+      SMOLVLM_FILES.merge(
         "config.json" => [7339, "daacbbca6af3c34e50466c72aed2df4553a08084f6a0551d4ae420a241cb66c6"],
         "model.safetensors" => [1_015_025_832, "d05b567eeaf534e83d375551f068ed57b5f52d37c657197f644af5ef9db091a2"]
-      )
+      ),
+      resource: SMOLVLM_PAGE
     )
 
     # The length follows from the names and shapes of its tensors; nobody here has seen the files of this version.
     MOONDREAM = repository(
-      :moondream2, "vikhyatk/moondream2", "adcbcd1a6d27fc19974b18dc128eb51ef6837879", label: MOONDREAM_LABEL,
-                                                                                      pins: { "model.safetensors" => [3_854_538_376, nil] }
+      :moondream2, "vikhyatk/moondream2", "adcbcd1a6d27fc19974b18dc128eb51ef6837879",
+      { "model.safetensors" => [3_854_538_376, nil] }, label: MOONDREAM_LABEL
     )
 
     TINY = { family: :florence2, path: File.expand_path("../../data/Florence-2-tiny", __dir__) }.freeze

@@ -6,8 +6,8 @@ module MemeCaptioner
   #
   # - load: bytes of the weights
   # - download: bytes that were fetched
-  # - extract: task or prompt, tokens, bytes of the image, and seconds by stage: image, vision and so on to decoder, as the
-  #   model's family has them
+  # - extract: task or prompt, tokens, bytes of the image, and seconds by stage, those that the model's family has: image, vision,
+  #   encoder, prefill, decoder
   # @api private
   module Events
     # @yieldparam payload [Hash] to be completed
