@@ -3,8 +3,8 @@
 require "json"
 require_relative "commands"
 
-# Small checkpoints with random weights, the same ones every time: what their models say means nothing, but all that lies between an
-# application and a model can be tried on them.
+# Small checkpoints with random weights, the same ones every time: what their models say means nothing, but all that lies between
+# an application and a model can be tried on them.
 module Seeded
   FIXTURES = "#{Commands::ROOT}/ext/captioner/tests/fixtures".freeze
 
