@@ -10,7 +10,7 @@ use captioner::blocks::{CausalConfig, CausalDecoder, CausalNames, MlpNames, Norm
 use captioner::kernels::{BlockScales, Buffer, Compute, Matrix, Storage};
 use captioner::nn::{Activation, HeadShape, Linear, QkvNames};
 use captioner::quant::{quantize, Codebook, FloatType, Scales, Scheme};
-use captioner::weights::{Layout, Scope, Source};
+use captioner::weights::{Scope, Source};
 use captioner::{runtime, Result};
 
 fn noise(len: usize) -> Vec<f32> {
@@ -62,10 +62,6 @@ impl Source for Random {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let values = noise(shape.iter().product());
         Ok(if name.ends_with("bias") { values.iter().map(|v| v / 9.0).collect() } else { vec![1.0; values.len()] })
-    }
-
-    fn layout(&self) -> Layout {
-        Layout::Native
     }
 
     fn buffers(&self) -> Vec<Buffer> {

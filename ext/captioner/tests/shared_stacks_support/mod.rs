@@ -9,7 +9,7 @@ use captioner::blocks::{CausalConfig, MlpNames};
 use captioner::kernels::{Buffer, Matrix, Storage};
 use captioner::nn::QkvNames;
 use captioner::quant::FloatType;
-use captioner::weights::{Layout, Source};
+use captioner::weights::Source;
 use captioner::Result;
 
 /// Numbers between -1 and 1 that look like noise.
@@ -75,10 +75,6 @@ impl Source for Invented {
 
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         Ok(self.invent(name, shape))
-    }
-
-    fn layout(&self) -> Layout {
-        Layout::Native
     }
 
     fn buffers(&self) -> Vec<Buffer> {
