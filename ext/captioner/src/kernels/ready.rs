@@ -59,7 +59,7 @@ impl<'a> Ready<'a> {
             }
             Panels::None => f32_rows(x, self.weight, bias, epilogue, out),
             Panels::Int8(panels) => ROUNDED.with_borrow_mut(|(rounded, _)| {
-                rounded.round(isa, x, k);
+                rounded.round(isa, x, k, self.weight.activation_scales());
                 for (i, panel) in panels.iter().enumerate() {
                     output(i, &|output| panel.multiply(isa, rounded, output));
                 }
