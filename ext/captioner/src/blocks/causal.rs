@@ -172,16 +172,12 @@ impl CausalDecoder {
         let (mixed, shared) = layer.attention.prefill(&prefill.x, norm, &prefill.turns, prefill.mask)?;
         prefill.shared.push(Arc::new(shared));
         let (tokens, channels) = prefill.x.dims2()?;
-        let ready = layer.ready(tokens);
+        let (ready, width) = (layer.ready(tokens), layer.attention.mixed());
         // A prompt of many rows is shared out in tiles; few rows are one, as their products are spread over the threads.
         let tile = if tokens <= FEW_ROWS { tokens } else { tile(tokens) };
         in_place(&prefill.x, |x| {
-            x.par_chunks_mut((tile * channels).max(1)).enumerate().for_each(|(i, x)| {
-                let count = x.len() / channels;
-                let mut joined = Scratch::take(count * layer.attention.mixed());
-                mixed.rows(i * tile..i * tile + count, &mut joined);
-                ready.add_rows(&joined, x);
-            });
+            let tiles = x.par_chunks_mut((tile * channels).max(1)).zip(mixed.par_chunks((tile * width).max(1)));
+            tiles.for_each(|(x, mixed)| ready.add_rows(mixed, x));
         })
     }
 

@@ -99,3 +99,53 @@ pub fn multiply_each(x: &[f32], pieces: Vec<Piece>, epilogue: Epilogue) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::panels::tests::{int8, nf4, values};
+    use crate::kernels::{elementwise, Compute};
+
+    /// What an epilogue makes of a product and of what is there before.
+    fn definition(epilogue: Epilogue, product: f32, before: f32) -> f32 {
+        let mut value = [product];
+        match epilogue {
+            Epilogue::Store => {}
+            Epilogue::Gelu => elementwise::gelu(&mut value),
+            Epilogue::GeluTanh => elementwise::gelu_tanh(&mut value),
+            Epilogue::Silu => elementwise::silu(&mut value),
+            Epilogue::Relu => value[0] = product.max(0.0),
+            Epilogue::Add => value[0] = product + before,
+            Epilogue::Multiply => value[0] = product * before,
+        }
+        value[0]
+    }
+
+    #[test]
+    fn every_arithmetic_knows_every_epilogue() {
+        let (n, k) = (70, 128);
+        let (nf4, int8) = (nf4(n, k, 64), int8(n, k));
+        let weights = [Compute::Fast, Compute::Bf16, Compute::Exact].map(|compute| nf4.clone().computing(compute));
+        for weight in weights.iter().chain([&int8.computing(Compute::Fast)]) {
+            for rows in [3, 21] {
+                let (x, bias, before) = (values(rows * k, 1), values(n, 2), values(rows * n, 3));
+                let ready = Ready::new(weight, rows);
+                let run = |epilogue| {
+                    let mut out = before.clone();
+                    ready.multiply(&x, Some(&bias), epilogue, &mut out);
+                    out
+                };
+                let products = run(Epilogue::Store);
+                use Epilogue::{Add, Gelu, GeluTanh, Multiply, Relu, Silu};
+                for epilogue in [Gelu, GeluTanh, Silu, Relu, Add, Multiply] {
+                    for (i, out) in run(epilogue).into_iter().enumerate() {
+                        let expected = definition(epilogue, products[i], before[i]);
+                        let tolerance = 2e-4 + 1e-4 * expected.abs() + 2e-6 * products[i].abs();
+                        let near = (out - expected).abs() <= tolerance;
+                        assert!(near, "{epilogue:?} of {} is {out}, not {expected}", products[i]);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 use candle_core::Tensor;
 
 use super::cache::{pick, RowCache, Shared, SharedCache};
-use super::projections::{HeadShape, Mixed, Projections, QkvNames};
+use super::projections::{HeadShape, Projections, QkvNames};
 use super::{with_values, Linear, ReadyLinear, Turns};
 use crate::kernels::{attend_prefixed, Element, Mask, Scratch, Written};
 use crate::runtime;
@@ -39,15 +39,15 @@ impl CausalAttention {
         self.projections.shape().queries()
     }
 
-    /// Attention among all rows of `x` `[tokens, channels]` after `norm`, and the keys and values to remember. The output
-    /// projection is left to the caller.
+    /// Attention among all rows of `x` `[tokens, channels]` after `norm`, `[tokens, heads * dim]`, and the keys and values to
+    /// remember. The output projection is left to the caller.
     pub fn prefill(
         &self,
         x: &Tensor,
         norm: impl Fn(&[f32], &mut [f32]) + Sync,
         turns: &Turns,
         mask: Mask,
-    ) -> Result<(Mixed, SharedCache)> {
+    ) -> Result<(Scratch, SharedCache)> {
         let (tokens, channels) = x.dims2()?;
         let shape = self.projections.shape();
         let mut qkv = self.projections.room(tokens);

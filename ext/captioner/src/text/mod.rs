@@ -1,7 +1,9 @@
-//! Text on its way in and out: token ids to text by a table, and prompts with room for images.
+//! Between text and token ids.
 
 mod prompt;
+mod special;
 mod vocabulary;
 
 pub use prompt::{Prompt, PromptBuilder};
-pub use vocabulary::{open_tokenizer, special_ids, Vocabulary};
+pub use special::special_ids;
+pub use vocabulary::{byte_level, Vocabulary};

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use super::config::{Config, ImageConfig};
 use super::prompt::Pieces;
 use super::{Beside, SmolVlm};
-use crate::generate::{EarlyStopping, Settings};
+use crate::generate::{token_ids, EarlyStopping, Settings};
 use crate::models::files::{read_json, read_optional};
 use crate::models::{Family, Model, Parts};
-use crate::text::{open_tokenizer, special_ids, Vocabulary};
+use crate::text::{byte_level, special_ids, Vocabulary};
 use crate::weights::packed::Part;
 use crate::weights::{Canonical, Names};
 use crate::{Error, Result};
@@ -59,7 +59,7 @@ fn read(dir: &Path, _tensors: &[&str]) -> Result<Parts> {
     let config = Config::read(dir)?;
     let image = ImageConfig::read(dir, &config)?;
     let path = dir.join("tokenizer.json");
-    let (tokenizer, vocabulary) = (open_tokenizer(&path)?, config.text_config.vocab_size);
+    let (tokenizer, vocabulary) = (byte_level(&path)?, config.text_config.vocab_size);
     let most = image.longest_edge().div_ceil(image.tile()) as usize;
     let pieces = Pieces::new(&tokenizer, &path, config.image_token_id, most)?;
     if let Some(id) = pieces.ids().find(|id| *id as usize >= vocabulary) {
@@ -96,7 +96,8 @@ fn beside(parts: &Parts) -> Result<Beside> {
 #[serde(default)]
 struct GenerationFile {
     num_beams: Option<usize>,
-    eos_token_id: Option<u32>,
+    #[serde(with = "token_ids")]
+    eos_token_id: Vec<u32>,
     length_penalty: Option<f32>,
     no_repeat_ngram_size: Option<usize>,
     early_stopping: Option<EarlyStopping>,
@@ -105,14 +106,13 @@ struct GenerationFile {
 /// Greedy, up to the end of the utterance, unless the checkpoint says otherwise.
 fn settings(dir: &Path, pieces: &Pieces) -> Result<Settings> {
     let file: GenerationFile = read_optional(&dir.join("generation_config.json"))?.unwrap_or_default();
+    let ends = if file.eos_token_id.is_empty() { vec![pieces.end_of_utterance] } else { file.eos_token_id };
+    let greedy = Settings::greedy(ends);
     Ok(Settings {
-        num_beams: file.num_beams.unwrap_or(1),
-        early_stopping: file.early_stopping.unwrap_or(EarlyStopping::No),
-        length_penalty: file.length_penalty.unwrap_or(1.0),
-        no_repeat_ngram_size: file.no_repeat_ngram_size.unwrap_or(0),
-        forced_bos_token_id: None,
-        forced_eos_token_id: None,
-        decoder_start_token_id: 0,
-        eos_token_id: file.eos_token_id.unwrap_or(pieces.end_of_utterance),
+        num_beams: file.num_beams.unwrap_or(greedy.num_beams),
+        early_stopping: file.early_stopping.unwrap_or(greedy.early_stopping),
+        length_penalty: file.length_penalty.unwrap_or(greedy.length_penalty),
+        no_repeat_ngram_size: file.no_repeat_ngram_size.unwrap_or(greedy.no_repeat_ngram_size),
+        ..greedy
     })
 }
