@@ -39,7 +39,7 @@ pub use elementwise::{add, gelu, gelu_tanh, log_sum_exp, max, multiply, silu, so
 pub use few_rows::FEW_ROWS;
 pub use isa::Isa;
 pub use matmul::{dot, matmul, matmul_each, Epilogue, Job};
-pub use matrix::{Arithmetic, BlockScales, Buffer, Matrix, Storage};
+pub use matrix::{ActivationScales, Arithmetic, BlockScales, Buffer, Matrix, Storage};
 pub use norm::{layer_norm, rms_norm};
 pub use product::Element;
 pub use ready::{multiply_each, Piece, Ready};

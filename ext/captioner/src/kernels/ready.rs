@@ -71,7 +71,7 @@ pub fn multiply_each(x: &[f32], pieces: Vec<Piece>, epilogue: Epilogue) {
         return few_rows::few_rows(x, jobs.collect(), epilogue);
     }
     ROUNDED.with_borrow_mut(|(int8, bf16)| {
-        let (mut int8_is_fresh, mut bf16_is_fresh) = (false, false);
+        let (mut int8_scales, mut bf16_is_fresh) = (None, false);
         for Piece { weight, bias, out } in pieces {
             let n = weight.outputs();
             let mut output = |panel: usize, multiply: &dyn Fn(&mut Output)| {
@@ -80,8 +80,9 @@ pub fn multiply_each(x: &[f32], pieces: Vec<Piece>, epilogue: Epilogue) {
             match &weight.panels {
                 Panels::None => f32_rows(x, weight.weight, bias, epilogue, out),
                 Panels::Int8(panels) => {
-                    if !std::mem::replace(&mut int8_is_fresh, true) {
-                        int8.round(isa, x, k);
+                    let scales = weight.weight.activation_scales();
+                    if int8_scales.replace(scales) != Some(scales) {
+                        int8.round(isa, x, k, scales);
                     }
                     for (i, panel) in panels.iter().enumerate() {
                         output(i, &|output| panel.multiply(isa, int8, output));

@@ -33,12 +33,18 @@ impl Columns {
     }
 }
 
-/// Writes `sums * scales + bias` through the epilogue to the panel's features of row `row`.
+/// Writes `sums * scales + bias` through the epilogue to row `row`, to the features of `N` lines of the panel from line `first` on.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub unsafe fn finish(sums: [__m512; LINES], row: usize, columns: &Columns, output: &mut Output) {
+pub unsafe fn finish<const N: usize>(
+    sums: [__m512; N],
+    row: usize,
+    first: usize,
+    columns: &Columns,
+    output: &mut Output,
+) {
     let out = output.out.as_mut_ptr().add(row * output.stride + output.first);
-    for (line, sums) in sums.into_iter().enumerate() {
+    for (line, sums) in (first..).zip(sums) {
         let (out, there) = (out.add(16 * line), columns.there[line]);
         let value = _mm512_fmadd_ps(sums, columns.scales[line], columns.bias[line]);
         let value = match output.epilogue {

@@ -11,7 +11,7 @@ use super::{Beside, SmolVlm};
 use crate::generate::{token_ids, EarlyStopping, Settings};
 use crate::models::files::{read_json, read_optional};
 use crate::models::{Family, Model, Parts};
-use crate::text::{byte_level, special_ids, Vocabulary};
+use crate::text::{open_tokenizer, special_ids, Vocabulary};
 use crate::weights::packed::Part;
 use crate::weights::{Canonical, Names};
 use crate::{Error, Result};
@@ -59,7 +59,7 @@ fn read(dir: &Path, _tensors: &[&str]) -> Result<Parts> {
     let config = Config::read(dir)?;
     let image = ImageConfig::read(dir, &config)?;
     let path = dir.join("tokenizer.json");
-    let (tokenizer, vocabulary) = (byte_level(&path)?, config.text_config.vocab_size);
+    let (tokenizer, vocabulary) = (open_tokenizer(&path)?, config.text_config.vocab_size);
     let most = image.longest_edge().div_ceil(image.tile()) as usize;
     let pieces = Pieces::new(&tokenizer, &path, config.image_token_id, most)?;
     if let Some(id) = pieces.ids().find(|id| *id as usize >= vocabulary) {
