@@ -5,15 +5,18 @@
 //! - `shared.rs`: a few rows to tokens that stay (decoder to encoder)
 //! - `channels.rs`: among channels (DaViT)
 //! - `written.rs`: a new token to those written before it
+//! - `prefixed.rs`: a new token to a shared prefix and to those written before it
 
 mod channels;
 mod full;
+mod prefixed;
 mod shared;
 mod streamed;
 mod written;
 
 pub use channels::{add_channel_scores, mix_channels};
 pub use full::attend;
+pub use prefixed::{attend_prefixed, Written};
 pub use shared::{attend_shared, turn_keys};
 pub use streamed::{attend_streamed, Keys, Mask, Streamed};
 pub use written::attend_written;
