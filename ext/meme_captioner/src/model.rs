@@ -28,7 +28,8 @@ pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("score", method!(Model::score, 3))?;
     class.define_method("compare", method!(Model::compare, 3))?;
     class.define_method("bytes", method!(Model::bytes, 0))?;
-    class.define_method("touch", method!(Model::touch, 0))
+    class.define_method("touch", method!(Model::touch, 0))?;
+    class.define_method("family", method!(Model::family, 0))
 }
 
 /// Every method that takes options takes those of [`Request`]: `task`, `prompt`, `num_beams`, `max_new_tokens` and
@@ -90,6 +91,11 @@ impl Model {
     /// `bytes`: of the weights.
     fn bytes(&self) -> usize {
         self.0.bytes()
+    }
+
+    /// `family`: the name of the family that it belongs to.
+    fn family(&self) -> &'static str {
+        self.0.family().name
     }
 
     /// `touch`: makes every page of the weights resident.
