@@ -3,6 +3,7 @@
 //! A caption's way: [`captioner`] → [`image`] → [`models`] (vision tower, connector, encoder or prefill) → [`generate`] →
 //! [`text`].
 
+pub mod blocks;
 pub mod cache;
 pub mod captioner;
 pub mod error;

@@ -88,6 +88,11 @@ impl Model {
         caption.map_err(|error| to_ruby(ruby, &error))
     }
 
+    /// `family`: its name.
+    fn family(&self) -> &'static str {
+        self.0.model().family()
+    }
+
     /// `bytes`: of the weights.
     fn bytes(&self) -> usize {
         self.0.bytes()

@@ -103,6 +103,10 @@ impl Florence2 {
 }
 
 impl Model for Florence2 {
+    fn family(&self) -> &'static str {
+        FAMILY.name
+    }
+
     fn settings(&self) -> &Settings {
         &self.settings
     }
