@@ -98,11 +98,6 @@ impl Model {
         self.0.bytes()
     }
 
-    /// `family`: the name of the family that it belongs to.
-    fn family(&self) -> &'static str {
-        self.0.family().name
-    }
-
     /// `touch`: makes every page of the weights resident.
     fn touch(&self) {
         self.0.touch();

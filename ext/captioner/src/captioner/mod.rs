@@ -13,12 +13,11 @@ pub use scores::Scores;
 
 use crate::image::{load_bytes, load_path, Limits, RgbImage};
 use crate::kernels::{Buffer, Compute};
-use crate::models::{self, Family, Model};
+use crate::models::{self, Model};
 use crate::Result;
 
 /// A loaded model that captions images. Immutable and shared: captions run side by side, each with its own state.
 pub struct Captioner {
-    family: &'static Family,
     model: Arc<dyn Model>,
 }
 
@@ -29,13 +28,7 @@ impl Captioner {
     /// # Errors
     /// Those of [`models::load`].
     pub fn load(path: &Path, map: bool, compute: Compute) -> Result<Self> {
-        let (family, model) = models::load_known(path, map, compute)?;
-        Ok(Self { family, model })
-    }
-
-    /// What it is a model of.
-    pub fn family(&self) -> &'static Family {
-        self.family
+        Ok(Self { model: models::load(path, map, compute)? })
     }
 
     /// The network behind it.

@@ -9,7 +9,6 @@ pub mod florence2;
 
 pub use family::Family;
 pub use model::{Advance, Encoding, Model, Phase, Request};
-pub(crate) use packing::load_known;
 pub use packing::{family, load, own_recipe, pack};
 pub use parts::Parts;
 

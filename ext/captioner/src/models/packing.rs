@@ -25,19 +25,13 @@ const CONFIG: &str = "config";
 /// `NotFound`, `UnsupportedModel` or `CorruptModel`, with the file at fault; `InvalidArgument` if the environment asks for
 /// instructions that this processor does not have.
 pub fn load(path: &Path, map: bool, compute: Compute) -> Result<Arc<dyn Model>> {
-    load_known(path, map, compute).map(|(_, model)| model)
-}
-
-/// [`load`], and of which family the model is.
-pub(crate) fn load_known(path: &Path, map: bool, compute: Compute) -> Result<(&'static Family, Arc<dyn Model>)> {
     Isa::check()?;
     if path.is_file() {
         let packed = Packed::open(path, map)?;
-        let family = family(path)?;
-        return Ok((family, (family.build)(&Parts::of(&packed), Scope::root(&packed, compute))?));
+        return (family(path)?.build)(&Parts::of(&packed), Scope::root(&packed, compute));
     }
     let (family, checkpoint, parts) = open(path, map)?;
-    Ok((family, (family.build)(&parts, Scope::root(&checkpoint, compute))?))
+    (family.build)(&parts, Scope::root(&checkpoint, compute))
 }
 
 /// The family of the checkpoint in the folder `path`, or of the packed file `path`. Reads the configuration only.
