@@ -6,9 +6,9 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::config::read_json;
 use super::vocabulary;
 use crate::image::{self, Filter, RgbImage};
+use crate::models::files::read_json;
 use crate::text::Vocabulary;
 use crate::{Error, Result};
 
