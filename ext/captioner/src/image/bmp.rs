@@ -1,7 +1,8 @@
 //! BMP: 1 to 32 bits, palettes, bit fields and run lengths, as far as Pillow reads them (BmpImagePlugin.py).
 
+use super::context::Context;
 use super::limits::Failure;
-use super::{over_white, Limits, RgbImage};
+use super::{memory, over_white, RgbImage};
 
 mod rle;
 
@@ -20,10 +21,10 @@ struct Header {
     end: usize,
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure> {
+pub(super) fn decode(bytes: &[u8], context: &Context<'_>) -> Result<RgbImage, Failure> {
     let header = Header::read(bytes)?;
     let (width, height, bits) = (header.width, header.height, header.bits);
-    let pixels = limits.check(width as u64, height as u64)?;
+    let pixels = context.check(width as u64, height as u64)?;
     let offset = header.pixels_at(bytes)?;
     let source = bytes.get(offset..).ok_or_else(Failure::truncated)?;
     let layout = Layout::new(&header, bytes)?;

@@ -1,7 +1,8 @@
 //! The first frame of a GIF on its canvas, as Pillow shows it (GifImagePlugin.py, libImaging/GifDecode.c).
 
+use super::context::Context;
 use super::limits::Failure;
-use super::{Limits, RgbImage};
+use super::{memory, RgbImage};
 
 /// Codes have at most twelve bits.
 const TABLE: usize = 4096;
@@ -17,17 +18,17 @@ struct Frame {
     transparent: Option<u8>,
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure> {
+pub(super) fn decode(bytes: &[u8], context: &Context<'_>) -> Result<RgbImage, Failure> {
     let mut input = Reader { bytes, at: 6 };
     let (mut width, mut height) = (input.u16()?, input.u16()?);
-    limits.check(width.max(1) as u64, height.max(1) as u64)?;
+    context.check(width.max(1) as u64, height.max(1) as u64)?;
     let flags = input.take(3)?[0];
     let mut colours = if flags & 0x80 != 0 { palette(input.take(6 << (flags & 7))?) } else { grey() };
     let frame = first_frame(&mut input, &mut colours)?;
     // A frame that reaches beyond the screen enlarges it.
     width = width.max(frame.left + frame.width);
     height = height.max(frame.top + frame.height);
-    let pixels = limits.check(width as u64, height as u64)?;
+    let pixels = context.check(width as u64, height as u64)?;
     if frame.width == 0 || frame.height == 0 {
         return Err(Failure::unreadable("its first frame is empty"));
     }

@@ -4,8 +4,9 @@ use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Decoder, Limits as PngLimits, Transformations};
 
+use super::context::Context;
 use super::limits::Failure;
-use super::{over_white, Limits, RgbImage};
+use super::{memory, over_white, RgbImage};
 
 /// Memory for everything but the pixels: palettes, profiles, the inflater's window.
 const METADATA_BYTES: usize = 64 << 20;
@@ -19,14 +20,14 @@ impl From<png::DecodingError> for Failure {
     }
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure> {
+pub(super) fn decode(bytes: &[u8], context: &Context<'_>) -> Result<RgbImage, Failure> {
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), PngLimits { bytes: METADATA_BYTES });
     decoder.set_transformations(Transformations::IDENTITY);
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     let header = decoder.read_header_info()?;
     let (width, height) = (header.width, header.height);
-    let pixels = limits.check(width.into(), height.into())?;
+    let pixels = context.check(width.into(), height.into())?;
     // The decoder counts its buffers for single rows too.
     decoder.set_limits(PngLimits { bytes: METADATA_BYTES.saturating_add((width as usize).saturating_mul(16)) });
     let mut reader = decoder.read_info()?;
@@ -163,4 +164,9 @@ fn grey(scale: u8, transparent: Option<u8>) -> Box<[[u8; 3]; 256]> {
         *colour = if transparent == Some(value) { [255; 3] } else { [value; 3] };
     }
     colours
+}
+
+/// The EXIF data of the file, wherever it lies.
+pub(super) fn exif(_bytes: &[u8]) -> Option<&[u8]> {
+    None
 }

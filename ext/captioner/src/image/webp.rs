@@ -5,8 +5,9 @@ use std::io::Cursor;
 
 use image_webp::{DecodingError, WebPDecoder};
 
+use super::context::Context;
 use super::limits::Failure;
-use super::{over_white, Limits, RgbImage};
+use super::{memory, over_white, RgbImage};
 
 const ALPHA_FLAG: u8 = 0x10;
 const ANIMATION_FLAG: u8 = 0x02;
@@ -30,14 +31,14 @@ struct Frame<'a> {
     bitstream: &'a [u8],
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure> {
+pub(super) fn decode(bytes: &[u8], context: &Context<'_>) -> Result<RgbImage, Failure> {
     let riff = 8 + little_endian(bytes.get(4..8).ok_or_else(Failure::truncated)?);
     let mut chunks = Chunks(bytes.get(12..riff).ok_or_else(Failure::truncated)?);
     let (name, first) = chunks.next()?.ok_or_else(Failure::truncated)?;
     let (canvas, has_alpha, frame) = if name == b"VP8X" {
         let header = first.get(..10).ok_or_else(Failure::truncated)?;
         let canvas = (1 + little_endian(&header[4..7]) as u32, 1 + little_endian(&header[7..10]) as u32);
-        limits.check(canvas.0.into(), canvas.1.into())?;
+        context.check(canvas.0.into(), canvas.1.into())?;
         let frame =
             if header[0] & ANIMATION_FLAG == 0 { picture(&mut chunks, (0, 0))? } else { first_frame(&mut chunks)? };
         (canvas, header[0] & ALPHA_FLAG != 0, frame)
@@ -46,8 +47,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure>
         let has_alpha = name == b"VP8L" && first.get(4).is_some_and(|byte| byte & 0x10 != 0);
         (frame.size, has_alpha, frame)
     };
-    let pixels = limits.check(canvas.0.into(), canvas.1.into())?;
-    limits.check(frame.size.0.into(), frame.size.1.into())?;
+    let pixels = context.check(canvas.0.into(), canvas.1.into())?;
+    context.check(frame.size.0.into(), frame.size.1.into())?;
     let (width, height) = (frame.size.0 as usize, frame.size.1 as usize);
     if frame.x + width > canvas.0 as usize || frame.y + height > canvas.1 as usize {
         return Err(Failure::unreadable("a frame lies outside the canvas"));
@@ -166,4 +167,9 @@ fn push_chunk(file: &mut Vec<u8>, name: &[u8], data: &[u8]) {
 
 fn little_endian(bytes: &[u8]) -> usize {
     bytes.iter().rev().fold(0, |value, &byte| value << 8 | usize::from(byte))
+}
+
+/// The EXIF data of the file.
+pub(super) fn exif(_bytes: &[u8]) -> Option<&[u8]> {
+    None
 }
