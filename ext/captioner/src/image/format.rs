@@ -10,11 +10,17 @@ pub(super) enum Format {
     Bmp,
 }
 
-/// Bytes that [`Format::sniff`] and [`foreign`] want to see.
+/// Bytes that [`Format::find`] and [`foreign`] want to see.
 pub(super) const PREFIX: usize = 1024;
 
 impl Format {
-    pub(super) fn sniff(bytes: &[u8]) -> Option<Self> {
+    /// The format, and where in the bytes it begins: scripts that send pictures put blank lines in front of them.
+    pub(super) fn find(bytes: &[u8]) -> Option<(Self, usize)> {
+        let blank = bytes.iter().take(PREFIX - 16).take_while(|byte| byte.is_ascii_whitespace()).count();
+        Self::sniff(&bytes[blank..]).map(|format| (format, blank))
+    }
+
+    fn sniff(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0xff, 0xd8, 0xff, ..] => Some(Format::Jpeg),
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Format::Png),
@@ -23,6 +29,11 @@ impl Format {
             [b'B', b'M', ..] => Some(Format::Bmp),
             _ => None,
         }
+    }
+
+    /// There are animations of this format.
+    pub(super) fn may_move(self) -> bool {
+        matches!(self, Format::Png | Format::Gif | Format::WebP)
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -175,8 +186,15 @@ mod tests {
             let (is, out) = foreign(bytes);
             assert!(is.contains(what), "{is} for {what}");
             assert!(out.contains(way), "{out} for {what}");
-            assert_eq!(Format::sniff(bytes), None);
+            assert_eq!(Format::find(bytes), None);
         }
+    }
+
+    #[test]
+    fn blank_lines_in_front() {
+        assert_eq!(Format::find(b"\r\n\xff\xd8\xff\xe0"), Some((Format::Jpeg, 2)));
+        assert_eq!(Format::find(b"GIF89a"), Some((Format::Gif, 0)));
+        assert_eq!(Format::find(&[b' '; 2000]), None);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::context::Context;
 use super::format::{foreign, Format, PREFIX};
+use super::frames::{first_visible, is_blank, Frames};
+use super::ground::Ground;
 use super::limits::Failure;
 use super::{bmp, gif, jpeg, memory, orientation, png, webp, Limits, RgbImage};
 use crate::error::{Error, Result};
@@ -45,7 +47,8 @@ pub fn load_bytes_as(name: &str, bytes: &[u8], limits: &Limits) -> Result<RgbIma
 
 /// [`load_bytes_as`], but `Interrupted` soon after `stop` is set. Nothing is kept of an interrupted load.
 pub fn load_bytes_until(name: &str, bytes: &[u8], limits: &Limits, stop: &AtomicBool) -> Result<RgbImage> {
-    let format = Format::sniff(bytes).ok_or_else(|| unknown(name, bytes))?;
+    let (format, start) = Format::find(bytes).ok_or_else(|| unknown(name, bytes))?;
+    let bytes = &bytes[start..];
     let context = Context::new(limits, stop);
     // Decoders of other crates are known to panic on crafted files, and a panic must not reach the caller.
     let decoded = catch_unwind(AssertUnwindSafe(|| decode(format, bytes, &context)))
@@ -64,15 +67,19 @@ pub fn load_bytes_until(name: &str, bytes: &[u8], limits: &Limits, stop: &Atomic
     })
 }
 
-/// The picture, upright.
+/// The picture that the file shows, upright.
 fn decode(format: Format, bytes: &[u8], context: &Context<'_>) -> std::result::Result<RgbImage, Failure> {
-    let image = match format {
-        Format::Jpeg => jpeg::decode(bytes, context),
-        Format::Png => png::decode(bytes, context),
-        Format::Gif => gif::decode(bytes, context),
-        Format::WebP => webp::decode(bytes, context),
-        Format::Bmp => bmp::decode(bytes, context),
-    }?;
+    let mut ground = Ground::white();
+    let mut image = picture(format, bytes, context, &mut ground)?;
+    if ground.hides() {
+        drop(image);
+        image = picture(format, bytes, context, &mut Ground::black())?;
+    }
+    if format.may_move() && is_blank(&image) {
+        if let Some(later) = later_frame(format, bytes, context)? {
+            image = later;
+        }
+    }
     if !context.limits.apply_orientation {
         return Ok(image);
     }
@@ -82,8 +89,39 @@ fn decode(format: Format, bytes: &[u8], context: &Context<'_>) -> std::result::R
         Format::WebP => webp::exif(bytes),
         Format::Gif | Format::Bmp => None,
     };
-    let turned = orientation::apply(image, exif.and_then(orientation::read).unwrap_or(1))?;
-    Ok(turned)
+    Ok(orientation::apply(image, exif.and_then(orientation::read).unwrap_or(1))?)
+}
+
+/// The picture, or the first frame of an animation, on a ground.
+fn picture(
+    format: Format,
+    bytes: &[u8],
+    context: &Context<'_>,
+    ground: &mut Ground,
+) -> std::result::Result<RgbImage, Failure> {
+    match format {
+        Format::Jpeg => jpeg::decode(bytes, context),
+        Format::Png => png::decode(bytes, context, ground),
+        Format::Gif => gif::decode(bytes, context, ground),
+        Format::WebP => webp::decode(bytes, context, ground),
+        Format::Bmp => bmp::decode(bytes, context, ground),
+    }
+}
+
+/// The first frame of an animation that shows something.
+fn later_frame(format: Format, bytes: &[u8], context: &Context<'_>) -> std::result::Result<Option<RgbImage>, Failure> {
+    fn search(
+        frames: Option<(impl Frames, (usize, usize))>,
+        context: &Context<'_>,
+    ) -> std::result::Result<Option<RgbImage>, Failure> {
+        frames.map_or(Ok(None), |(frames, size)| first_visible(frames, size, context))
+    }
+    match format {
+        Format::Png => search(png::frames(bytes, context)?, context),
+        Format::Gif => search(gif::frames(bytes, context)?, context),
+        Format::WebP => search(webp::frames(bytes, context)?, context),
+        Format::Jpeg | Format::Bmp => Ok(None),
+    }
 }
 
 /// Reads the file, but only if it can be an image: no directory or device, known first bytes, not larger than an
@@ -105,7 +143,7 @@ fn read(path: &Path, name: &str, limits: &Limits, stop: &AtomicBool) -> Result<V
     let mut file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     file.by_ref().take(PREFIX as u64).read_to_end(&mut bytes).map_err(failed)?;
-    if Format::sniff(&bytes).is_none() {
+    if Format::find(&bytes).is_none() {
         return Err(unknown(name, &bytes));
     }
     let most = limits.max_file_bytes();

@@ -98,9 +98,8 @@ impl<'a> Header<'a> {
                 0xc5..=0xc7 | 0xcd..=0xcf => {
                     return Err(Failure::unreadable("it is a hierarchical JPEG, a kind that is not supported"));
                 }
-                // Without parameters: restarts out of place, and the temporary marker.
-                0x01 | 0xd0..=0xd7 => {}
-                0xd8 => return Err(Failure::unreadable("it has a second beginning")),
+                // Without parameters: restarts and beginnings out of place, and the temporary marker.
+                0x01 | 0xd0..=0xd8 => {}
                 _ => {
                     self.skipped()?;
                 }
