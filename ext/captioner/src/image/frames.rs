@@ -54,7 +54,7 @@ impl Canvas {
         self.rows(place).for_each(|(_, row)| row.fill(0));
     }
 
-    /// Blends one pixel over what is there.
+    /// Blends one pixel over what is there, in libwebp's integers (anim_decode.c).
     pub(super) fn blend(under: &mut [u8], over: [u8; 4]) {
         let alpha = u32::from(over[3]);
         match alpha {
@@ -62,12 +62,13 @@ impl Canvas {
             255 => return under.copy_from_slice(&over),
             _ => {}
         }
-        let below = u32::from(under[3]) * (255 - alpha) / 255;
-        let whole = alpha + below;
+        let below = u32::from(under[3]) * (256 - alpha) >> 8;
+        let scale = (1 << 24) / (alpha + below);
         for (under, over) in under.iter_mut().zip(over).take(3) {
-            *under = ((u32::from(over) * alpha + u32::from(*under) * below) / whole) as u8;
+            let sum = u32::from(over) * alpha + u32::from(*under) * below;
+            *under = (u64::from(sum) * u64::from(scale) >> 24) as u8;
         }
-        under[3] = whole as u8;
+        under[3] = (alpha + below) as u8;
     }
 
     /// As RGB, on the ground that shows it.

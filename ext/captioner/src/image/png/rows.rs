@@ -94,15 +94,12 @@ impl Rows {
     }
 }
 
-/// The colour of each palette index. Pillow takes entries that the palette lacks as black, and a palette that is missing
-/// altogether as one of greys.
+/// The colour of each palette index. Pillow takes entries that the palette lacks as black.
 fn indexed(palette: &[u8], alpha: &[u8]) -> Box<[[u8; 4]; 256]> {
     let mut colours = Box::new([[0, 0, 0, 255]; 256]);
     for (index, colour) in colours.iter_mut().enumerate() {
         if let Some(rgb) = palette.get(index * 3..index * 3 + 3) {
             colour[..3].copy_from_slice(rgb);
-        } else if palette.is_empty() {
-            colour[..3].fill(index as u8);
         }
         colour[3] = alpha.get(index).copied().unwrap_or(255);
     }
