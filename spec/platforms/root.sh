@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# Fresh Debian root file systems: made by debootstrap, entered by chroot in namespaces of their own, gone afterwards.
+# Sourced by bin/platforms and bin/native; $project and $cache are set there.
+
+# The mirror that this machine's apt uses, for the suite's release or its security updates.
+mirror() { # mirror security|main
+  apt-get indextargets --format '$(RELEASE) $(REPO_URI) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null |
+    awk -v kind="$1" '$2 ~ /debian/ && ($1 ~ /-security$/) == (kind == "security") { print $2; exit }'
+}
+
+# What keeps roots from being made here, or nothing.
+obstacle() {
+  if [ "$(id -u)" -ne 0 ]; then echo "it needs root"
+  elif ! command -v debootstrap >/dev/null; then echo "debootstrap is not installed"
+  elif [ -z "$(mirror main)" ]; then echo "apt knows no Debian mirror"
+  elif ! unshare --mount --pid --fork true 2>/dev/null; then echo "mounting is not allowed"
+  fi
+}
+
+make_root() { # make_root ROOT SUITE
+  local root=$1 suite=$2 archives=$cache/archives/$2 main security
+  main=$(mirror main) security=$(mirror security)
+  mkdir -p "$archives" "$(dirname "$root")"
+  remove_root "$root"
+  debootstrap --variant=minbase --cache-dir="$archives" --include=ca-certificates,git "$suite" "$root" "$main"
+  {
+    echo "deb $main $suite main"
+    case $suite in
+      sid) echo "deb $main experimental main" ;;
+      *)
+        echo "deb $main $suite-updates main"
+        [ -z "$security" ] || echo "deb $security $suite-security main"
+        ;;
+    esac
+  } >"$root/etc/apt/sources.list"
+  apt-config dump Acquire | grep -iE '^Acquire::(http|https|Check-Valid-Until|Retries)' >"$root/etc/apt/apt.conf.d/90machine" || true
+  cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt" 2>/dev/null || true
+  mkdir -p "$root/srv/meme_captioner"
+  (cd "$project" && git ls-files --cached --others --exclude-standard -z | xargs -0 ls -d 2>/dev/null |
+    tar --create --files-from=- ) | tar --extract --touch --no-same-owner --directory "$root/srv/meme_captioner"
+}
+
+# Runs a command line in the root; its mounts end with it. What `binds` names ("FROM TO", one a line) is bound into the root.
+enter() { # enter ROOT COMMANDS
+  local root=$1
+  ROOT=$root BINDS=${binds:-} unshare --mount --pid --fork --kill-child --propagation private bash -euc '
+    mount -t proc proc "$ROOT/proc"
+    mount --rbind /sys "$ROOT/sys"
+    mount --rbind /dev "$ROOT/dev"
+    while read -r from to; do
+      [ -n "$from" ] || continue
+      mkdir -p "$ROOT$to"
+      mount --bind "$from" "$ROOT$to"
+    done <<<"$BINDS"
+    exec env -i HOME=/root USER=root LANG=C.UTF-8 TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+      http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" no_proxy="${no_proxy:-}" RUSTUP_AUTO_INSTALL=0 \
+      ${PASS:-} chroot "$ROOT" bash -euo pipefail -c "cd /srv/meme_captioner; $1"
+  ' enter "$2"
+}
+
+remove_root() { # remove_root ROOT: nothing is mounted in it outside of `enter`
+  case $1 in "$cache"/roots/*) rm -rf --one-file-system "$1" ;; esac
+}
