@@ -21,6 +21,6 @@ Gem::Specification.new do |spec|
   spec.executables = ["meme_captioner"]
   spec.extensions = ["ext/meme_captioner/Cargo.toml"]
   # Not a default gem of Ruby 4.0 any more.
-  spec.add_dependency "logger"
+  spec.add_dependency "logger", "~> 1.4"
   spec.metadata = { "rubygems_mfa_required" => "true", "cargo_crate_name" => "meme_captioner" }
 end

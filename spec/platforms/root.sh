@@ -34,17 +34,18 @@ make_root() { # make_root ROOT SUITE
     esac
   } >"$root/etc/apt/sources.list"
   apt-config dump Acquire | grep -iE '^Acquire::(http|https|Check-Valid-Until|Retries)' >"$root/etc/apt/apt.conf.d/90machine" || true
+  echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/90throwaway"
   cp -L /etc/resolv.conf "$root/etc/resolv.conf"
   cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt" 2>/dev/null || true
-  mkdir -p "$root/srv/meme_captioner"
+  mkdir -p "$root$project"
   (cd "$project" && git ls-files --cached --others --exclude-standard -z | xargs -0 ls -d 2>/dev/null |
-    tar --create --files-from=- ) | tar --extract --touch --no-same-owner --directory "$root/srv/meme_captioner"
+    tar --create --files-from=- ) | tar --extract --touch --no-same-owner --directory "$root$project"
 }
 
 # Runs a command line in the root; its mounts end with it. What `binds` names ("FROM TO", one a line) is bound into the root.
 enter() { # enter ROOT COMMANDS
   local root=$1
-  ROOT=$root BINDS=${binds:-} unshare --mount --pid --fork --kill-child --propagation private bash -euc '
+  ROOT=$root PROJECT=$project BINDS=${binds:-} unshare --mount --pid --fork --kill-child --propagation private bash -euc '
     mount -t proc proc "$ROOT/proc"
     mount --rbind /sys "$ROOT/sys"
     mount --rbind /dev "$ROOT/dev"
@@ -53,12 +54,36 @@ enter() { # enter ROOT COMMANDS
       mkdir -p "$ROOT$to"
       mount --bind "$from" "$ROOT$to"
     done <<<"$BINDS"
-    exec env -i HOME=/root USER=root LANG=C.UTF-8 TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    exec env -i HOME=/root USER=root LANG=C.UTF-8 TERM=dumb PATH=/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
       http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" no_proxy="${no_proxy:-}" RUSTUP_AUTO_INSTALL=0 \
-      ${PASS:-} chroot "$ROOT" bash -euo pipefail -c "cd /srv/meme_captioner; $1"
+      CARGO_BUILD_BUILD_DIR=/build ROOT_PROJECT="$PROJECT" \
+      chroot "$ROOT" bash -euo pipefail -c "cd \"\$ROOT_PROJECT\"; $1"
   ' enter "$2"
 }
 
 remove_root() { # remove_root ROOT: nothing is mounted in it outside of `enter`
   case $1 in "$cache"/roots/*) rm -rf --one-file-system "$1" ;; esac
+}
+
+# Unpacks a suite's Ruby for an architecture below /opt of a root, where `ruby` runs it under qemu.
+unpack_ruby() { # unpack_ruby ROOT ARCHITECTURE ABI SUITE
+  local root=$1 ruby=/opt/$2-ruby$3 debian=amd64 main archives=$cache/archives/ruby$3-$2
+  [ "$2" != aarch64 ] || debian=arm64
+  main=$(mirror main)
+  mkdir -p "$archives"
+  binds="$binds
+$archives /archives" enter "$root" "
+    mkdir -p $ruby/lists/partial
+    echo 'deb $main $4 main' >$ruby/sources.list
+    options=(-qq -o Dir::Etc::sourcelist=$ruby/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$ruby/lists
+      -o APT::Architecture=$debian -o APT::Architectures::=$debian -o APT::Sandbox::User=root -o Dir::State::status=/dev/null)
+    apt-get \"\${options[@]}\" update
+    cd /archives
+    apt-get \"\${options[@]}\" download ruby$3 libruby$3 ruby$3-dev ruby-rubygems libc6 libgcc-s1 libcrypt1 libgmp10 zlib1g libyaml-0-2 \
+      || { rm -f *.deb; exit 1; }
+    for package in *.deb; do dpkg -x \$package $ruby; done
+    rm -rf $ruby/lists
+    printf '%s\n' '#!/bin/sh' 'exec qemu-$2 -L $ruby $ruby/usr/bin/ruby$3 \"\$@\"' >$ruby/ruby
+    chmod 755 $ruby/ruby
+    $ruby/ruby -v"
 }
