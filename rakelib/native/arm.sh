@@ -3,7 +3,6 @@
 # Captions of a few memes are the same as this machine's. In a fresh root without a compiler; needs what build.sh needs.
 set -euo pipefail
 project=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-cache=${MEME_CAPTIONER_PLATFORMS:-$project/tmp/platforms}
 cd "$project"
 PATH="$PATH:/usr/sbin:/sbin"
 . spec/platforms/root.sh
@@ -16,11 +15,11 @@ fi
 root=$cache/roots/arm
 trap 'remove_root "$root"' EXIT
 make_root "$root" trixie >"$cache/arm.log" 2>&1 || { tail -n 20 "$cache/arm.log" >&2; exit 1; }
-binds="$cache/archives/trixie /var/cache/apt/archives"
+binds="$downloads/trixie /var/cache/apt/archives"
 enter "$root" "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends qemu-user" \
   >"$cache/arm.log" 2>&1 || { tail -n 20 "$cache/arm.log" >&2; exit 1; }
 cp "$1" "$root/tmp/meme_captioner.gem"
-for ruby in 3.1:bookworm 3.3:trixie 3.4:sid; do
+for ruby in 3.1:bookworm 3.3:trixie 3.4:sid+experimental; do
   version=${ruby%:*}
   unpack_ruby "$root" aarch64 "$version" "${ruby#*:}"
   enter "$root" "

@@ -6,11 +6,10 @@
 #   build.sh FOLDER ARCHITECTURE...     x86_64 and aarch64; writes FOLDER/ARCHITECTURE/ABI/meme_captioner.so
 set -euo pipefail
 project=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-cache=${MEME_CAPTIONER_PLATFORMS:-$project/tmp/platforms}
 cd "$project"
 PATH="$PATH:/usr/sbin:/sbin"
 . spec/platforms/root.sh
-rubies=(3.1:bookworm 3.3:trixie 3.4:sid)
+rubies=(3.1:bookworm 3.3:trixie 3.4:sid+experimental)
 
 wanted=$1
 shift
@@ -24,7 +23,7 @@ root=$cache/roots/native
 trap 'remove_root "$root"' EXIT
 make_root "$root" trixie >"$cache/native.log" 2>&1 || { tail -n 20 "$cache/native.log" >&2; exit 1; }
 mkdir -p "$cache/build/trixie"
-binds="$cache/archives/trixie /var/cache/apt/archives
+binds="$downloads/trixie /var/cache/apt/archives
 ${CARGO_HOME:-$HOME/.cargo}/registry /root/.cargo/registry
 $cache/build/trixie /build"
 

@@ -1,6 +1,11 @@
 # shellcheck shell=bash
 # Fresh Debian root file systems: made by debootstrap, entered by chroot in namespaces of their own, gone afterwards.
-# Sourced by bin/platforms and bin/native; $project and $cache are set there.
+# Sourced by bin/platforms and rakelib/native; $project is set there.
+
+# What is made, and what is downloaded, which also a later checkout uses; both may be deleted at any time.
+cache=$project/tmp/platforms
+downloads=${XDG_CACHE_HOME:-$HOME/.cache}/meme_captioner-platforms
+mkdir -p "$cache" "$downloads"
 
 # The mirror that this machine's apt uses, for the suite's release or its security updates.
 mirror() { # mirror security|main
@@ -18,7 +23,7 @@ obstacle() {
 }
 
 make_root() { # make_root ROOT SUITE
-  local root=$1 suite=$2 archives=$cache/archives/$2 main security
+  local root=$1 suite=$2 archives=$downloads/$2 main security
   main=$(mirror main) security=$(mirror security)
   mkdir -p "$archives" "$(dirname "$root")"
   remove_root "$root"
@@ -54,10 +59,12 @@ enter() { # enter ROOT COMMANDS
       mkdir -p "$ROOT$to"
       mount --bind "$from" "$ROOT$to"
     done <<<"$BINDS"
-    exec env -i HOME=/root USER=root LANG=C.UTF-8 TERM=dumb PATH=/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    # Not exec: this shell is the first process of its namespace, and takes the orphans that the specs leave.
+    env -i HOME=/root USER=root LANG=C.UTF-8 TERM=dumb PATH=/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
       http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" no_proxy="${no_proxy:-}" RUSTUP_AUTO_INSTALL=0 \
       CARGO_BUILD_BUILD_DIR=/build ROOT_PROJECT="$PROJECT" \
       chroot "$ROOT" bash -euo pipefail -c "cd \"\$ROOT_PROJECT\"; $1"
+    exit # so that bash does not exec the line before
   ' enter "$2"
 }
 
@@ -65,25 +72,33 @@ remove_root() { # remove_root ROOT: nothing is mounted in it outside of `enter`
   case $1 in "$cache"/roots/*) rm -rf --one-file-system "$1" ;; esac
 }
 
-# Unpacks a suite's Ruby for an architecture below /opt of a root, where `ruby` runs it under qemu.
-unpack_ruby() { # unpack_ruby ROOT ARCHITECTURE ABI SUITE
-  local root=$1 ruby=/opt/$2-ruby$3 debian=amd64 main archives=$cache/archives/ruby$3-$2
-  [ "$2" != aarch64 ] || debian=arm64
+# Unpacks a suite's Ruby for an architecture below /opt of a root, where `ruby` runs it: with its own C library, under qemu where
+# the architecture is another one.
+unpack_ruby() { # unpack_ruby ROOT ARCHITECTURE ABI SUITE+SUITE
+  local root=$1 ruby=/opt/$2-ruby$3 debian=amd64 main archives=$downloads/ruby$3-$2
+  local run="exec chroot $ruby /usr/bin/ruby$3"
+  if [ "$2" = aarch64 ]; then
+    debian=arm64
+    run="exec qemu-$2 -L $ruby $ruby/usr/bin/ruby$3"
+  fi
   main=$(mirror main)
   mkdir -p "$archives"
   binds="$binds
 $archives /archives" enter "$root" "
-    mkdir -p $ruby/lists/partial
-    echo 'deb $main $4 main' >$ruby/sources.list
+    mkdir -p $ruby/lists/partial $ruby/usr/lib $ruby/usr/lib64
+    ln -s usr/lib usr/lib64 $ruby/
+    printf 'deb $main %s main\n' ${4//+/ } >$ruby/sources.list
     options=(-qq -o Dir::Etc::sourcelist=$ruby/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$ruby/lists
       -o APT::Architecture=$debian -o APT::Architectures::=$debian -o APT::Sandbox::User=root -o Dir::State::status=/dev/null)
     apt-get \"\${options[@]}\" update
     cd /archives
-    apt-get \"\${options[@]}\" download ruby$3 libruby$3 ruby$3-dev ruby-rubygems libc6 libgcc-s1 libcrypt1 libgmp10 zlib1g libyaml-0-2 \
-      || { rm -f *.deb; exit 1; }
-    for package in *.deb; do dpkg -x \$package $ruby; done
+    packages=(ruby$3 libruby$3 ruby$3-dev ruby-rubygems libc6 libgcc-s1 libcrypt1 libgmp10 zlib1g libyaml-0-2)
+    apt-get \"\${options[@]}\" download \"\${packages[@]}\" || { rm -f *.deb; exit 1; }
+    for package in \"\${packages[@]}\"; do
+      dpkg --fsys-tarfile \"\$(ls -t \${package}_*.deb | head -n 1)\" | tar --extract --keep-directory-symlink --directory $ruby
+    done
     rm -rf $ruby/lists
-    printf '%s\n' '#!/bin/sh' 'exec qemu-$2 -L $ruby $ruby/usr/bin/ruby$3 \"\$@\"' >$ruby/ruby
+    printf '%s\n' '#!/bin/sh' '$run \"\$@\"' >$ruby/ruby
     chmod 755 $ruby/ruby
     $ruby/ruby -v"
 }

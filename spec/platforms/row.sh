@@ -54,9 +54,9 @@ versions() {
 
 # What roots share with this machine: downloads, and one build of the dependencies for each toolchain.
 shared() {
-  mkdir -p "$cache/archives/$suite" "$cache/npm" "$cache/build/$suite" "${CARGO_HOME:-$HOME/.cargo}/registry"
-  echo "$cache/archives/$suite /var/cache/apt/archives"
-  echo "$cache/npm /root/.npm"
+  mkdir -p "$downloads/$suite" "$downloads/npm" "$cache/build/$suite" "${CARGO_HOME:-$HOME/.cargo}/registry"
+  echo "$downloads/$suite /var/cache/apt/archives"
+  echo "$downloads/npm /root/.npm"
   echo "${CARGO_HOME:-$HOME/.cargo}/registry /root/.cargo/registry"
 }
 
@@ -135,4 +135,5 @@ foreign_libraries() {
 # Of the packages, what is still to be had.
 tidy_archives() {
   enter "$root" 'apt-get autoclean -qq' >/dev/null 2>&1 || true
+  find "$downloads" -name '*.deb' -atime +60 -mtime +60 -delete
 }
