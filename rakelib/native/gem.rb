@@ -69,7 +69,7 @@ class NativeGem
 
   def fill(folder)
     FileUtils.rm_rf(folder)
-    files = ruby_files.to_h { |file| [file, file] }.merge(@libraries.to_h { |version, file| [place(version), file] })
+    files = ruby_files.to_h { |file| [file, file] }.merge(@libraries.transform_keys { |version| place(version) })
     files.each do |to, from|
       FileUtils.mkdir_p(File.dirname("#{folder}/#{to}"))
       FileUtils.cp(from, "#{folder}/#{to}")
