@@ -14,6 +14,7 @@ module MemeCaptioner
         answer = block || proc { text }
         [[Engine, :caption, ->(_, input, _) { [answer.call(input.given), {}] }],
          [TestCaptioner, :describe, ->(input) { answer.call(input.given) }],
+         [Weights, :family, ->(info) { info.family ? Families.fetch(info.family) : Families.any }],
          [Weights, :available?, ->(*) { true }],
          *%i[download place model].map { |name| [Weights, name, ->(*) {}] }]
       end

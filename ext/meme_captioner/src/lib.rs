@@ -2,9 +2,12 @@
 //! live in Ruby (`lib/meme_captioner`).
 
 mod built_for;
+mod cache;
 mod helpers;
 mod hub;
+mod image;
 mod model;
+mod packing;
 mod thumbnail;
 
 use magnus::{Error, Module, Ruby};
@@ -15,7 +18,10 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     built_for::check(ruby)?;
     captioner::cache::survive_forks();
     let native = ruby.define_module("MemeCaptioner")?.define_module("Native")?;
+    image::init(ruby, native)?;
     model::init(ruby, native)?;
+    cache::init(native)?;
+    packing::init(native)?;
     hub::init(native)?;
     thumbnail::init(native)
 }
