@@ -2,6 +2,7 @@
 # Installs the precompiled gem for ARM with Ruby's own package for ARM, under qemu, and captions: arm.sh GEM.
 # Captions of a few memes are the same as this machine's. In a fresh root without a compiler; needs what build.sh needs.
 set -euo pipefail
+export project
 project=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 cd "$project"
 PATH="$PATH:/usr/sbin:/sbin"

@@ -5,6 +5,7 @@
 #
 #   build.sh FOLDER ARCHITECTURE...     x86_64 and aarch64; writes FOLDER/ARCHITECTURE/ABI/meme_captioner.so
 set -euo pipefail
+export project
 project=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 cd "$project"
 PATH="$PATH:/usr/sbin:/sbin"
