@@ -3,7 +3,7 @@
 
 row() { # row SUITE
   row_failed=0
-  export suite=$1 root=$cache/roots/$1 binds= project cache
+  export suite=$1 root=$cache/roots/$1 binds= project cache gems
   declare -gA result=([precompiled]=- [packed]=- [caption]=- [specs]=- [rails]=-)
   local started=$SECONDS
   if step root make_root "$root" "$suite"; then
@@ -19,6 +19,7 @@ row() { # row SUITE
     else
       step packed enter "$root" 'rake package:smoke'
       step setup enter "$root" 'bin/setup test'
+      [ -z "$gems" ] || step gems more_gems
       step specs enter "$root" 'rake spec'
       step rails enter "$root" 'rake spec:rails'
     fi
@@ -130,6 +131,12 @@ foreign_libraries() {
       grep -q "LoadError" <<<"$said"
       grep -q "rake compile" <<<"$said"'
   done
+}
+
+# Gems as files: nothing is looked up, so what they depend on is there or among them.
+more_gems() {
+  cp "$gems"/*.gem "$root/tmp/"
+  enter "$root" 'gem install --local --ignore-dependencies --no-document --force /tmp/*.gem; rm /tmp/*.gem; gem list --local'
 }
 
 # Of the packages, what is still to be had.
