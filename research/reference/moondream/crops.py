@@ -15,31 +15,55 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-CROP, PATCH, MARGIN, MOST = 378, 14, 4, 12
-MARGINS = 2 * MARGIN * PATCH
-STEP = CROP - MARGINS
+class Cropping(NamedTuple):
+    """How a picture is cut; the published model's sizes unless others are given."""
 
+    crop: int = 378
+    patch: int = 14
+    margin: int = 4
+    most: int = 12
 
-def tiling(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of windows. Python's floats decide, so they do in Rust."""
-    height, width = height - MARGINS, width - MARGINS
-    if height <= STEP or width <= STEP:
-        return 1, 1
-    rows, columns = math.ceil(height / STEP), math.ceil(width / STEP)
-    if rows * columns > MOST:
-        ratio = math.sqrt(MOST / (rows * columns))
-        return max(1, math.floor(rows * ratio)), max(1, math.floor(columns * ratio))
-    rows = max(math.floor(math.sqrt(MOST * height / width)), rows)
-    columns = max(math.floor(math.sqrt(MOST * width / height)), columns)
-    if rows * columns > MOST:
-        if columns > rows:
-            columns = math.floor(MOST / rows)
-        else:
-            rows = math.floor(MOST / columns)
-    return max(1, rows), max(1, columns)
+    @property
+    def margins(self) -> int:
+        return 2 * self.margin * self.patch
+
+    @property
+    def step(self) -> int:
+        return self.crop - self.margins
+
+    def tiling(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of windows. Python's floats decide, so they do in Rust."""
+        height, width = height - self.margins, width - self.margins
+        if height <= self.step or width <= self.step:
+            return 1, 1
+        rows, columns = math.ceil(height / self.step), math.ceil(width / self.step)
+        if rows * columns > self.most:
+            ratio = math.sqrt(self.most / (rows * columns))
+            return max(1, math.floor(rows * ratio)), max(1, math.floor(columns * ratio))
+        rows = max(math.floor(math.sqrt(self.most * height / width)), rows)
+        columns = max(math.floor(math.sqrt(self.most * width / height)), columns)
+        if rows * columns > self.most:
+            if columns > rows:
+                columns = math.floor(self.most / rows)
+            else:
+                rows = math.floor(self.most / columns)
+        return max(1, rows), max(1, columns)
+
+    def crops(self, picture: np.ndarray) -> tuple[tuple[int, int], list[np.ndarray]]:
+        """The whole picture, then the windows row by row; a single window is the whole picture again and left out."""
+        rows, columns = self.tiling(*picture.shape[:2])
+        out = [resize(picture, self.crop, self.crop)]
+        if rows * columns > 1:
+            large = resize(picture, rows * self.step + self.margins, columns * self.step + self.margins)
+            for y in range(rows):
+                for x in range(columns):
+                    top, left = y * self.step, x * self.step
+                    out.append(large[top : top + self.crop, left : left + self.crop])
+        return (rows, columns), out
 
 
 def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -47,18 +71,6 @@ def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 
     image = pyvips.Image.new_from_array(picture)
     return image.resize(width / image.width, vscale=height / image.height).numpy()
-
-
-def crops(picture: np.ndarray) -> tuple[tuple[int, int], list[np.ndarray]]:
-    """The whole picture, then the windows row by row; a single window is the whole picture again and left out."""
-    rows, columns = tiling(*picture.shape[:2])
-    out = [resize(picture, CROP, CROP)]
-    if rows * columns > 1:
-        large = resize(picture, rows * STEP + MARGINS, columns * STEP + MARGINS)
-        for y in range(rows):
-            for x in range(columns):
-                out.append(large[y * STEP : y * STEP + CROP, x * STEP : x * STEP + CROP])
-    return (rows, columns), out
 
 
 def picture(width: int, height: int) -> np.ndarray:
@@ -71,7 +83,7 @@ def picture(width: int, height: int) -> np.ndarray:
 
 
 def line(width: int, height: int) -> str:
-    (rows, columns), images = crops(picture(width, height))
+    (rows, columns), images = Cropping().crops(picture(width, height))
     digests = [hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest() for image in images]
     return "\t".join([str(width), str(height), str(rows), str(columns), *digests])
 
@@ -90,7 +102,7 @@ SIZES = [
 def fixtures(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     sides = range(1, 3001, 37)
-    table = ["".join("%x%x" % tiling(height, width) for width in sides) for height in sides]
+    table = ["".join("%x%x" % Cropping().tiling(height, width) for width in sides) for height in sides]
     (out / "tilings.txt").write_text("\n".join(table) + "\n")
     (out / "crops.tsv").write_text("\n".join(line(*size) for size in SIZES) + "\n")
 
