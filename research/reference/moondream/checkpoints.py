@@ -14,8 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any, Iterator
 
-import numpy as np
-
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import seeded  # noqa: E402
 from seeded import Tensor  # noqa: E402
@@ -41,12 +39,12 @@ def mlp(name: str, into: int, hidden: int, out: int) -> Iterator[Tensor]:
     yield from linear(f"{name}.fc2", out, hidden)
 
 
-def tensors(text: Any, vision: Any) -> Iterator[Tensor]:
-    """What a caption needs, for a configuration's dataclasses (model.py), sorted by name as files are."""
-    yield from sorted(unsorted(text, vision))
+def tensors(text: Any, vision: Any, region: Any) -> list[Tensor]:
+    """All of a file for a configuration's dataclasses (model.py), sorted by name as files are."""
+    return sorted([*text_tensors(text), *vision_tensors(vision), *region_tensors(region)])
 
 
-def unsorted(text: Any, vision: Any) -> Iterator[Tensor]:
+def text_tensors(text: Any) -> Iterator[Tensor]:
     for layer in range(text.n_layers):
         block = f"model.text.blocks.{layer}"
         yield from norm(f"{block}.ln", text.dim)
@@ -56,6 +54,9 @@ def unsorted(text: Any, vision: Any) -> Iterator[Tensor]:
     yield from norm("model.text.post_ln", text.dim)
     yield from linear("model.text.lm_head", text.vocab_size, text.dim)
     yield Tensor("model.text.wte", (text.vocab_size, text.dim), 0.0, 1.0)
+
+
+def vision_tensors(vision: Any) -> Iterator[Tensor]:
     dim, grid = vision.enc_dim, vision.crop_size // vision.enc_patch_size
     for layer in range(vision.enc_n_layers):
         block = f"model.vision.blocks.{layer}"
@@ -70,25 +71,34 @@ def unsorted(text: Any, vision: Any) -> Iterator[Tensor]:
     yield from mlp("model.vision.proj_mlp", 2 * dim, vision.proj_inner_dim, vision.proj_out_dim)
 
 
-def region(dim: int = 8) -> Iterator[Tensor]:
-    """What a caption does not need and a file has all the same, in little."""
-    yield from mlp("model.region.coord_decoder", dim, dim, dim)
-    yield from linear("model.region.coord_encoder", dim, dim)
-    yield Tensor("model.region.coord_features", (1, dim), 0.0, 1.0)
-    yield from mlp("model.region.size_decoder", dim, dim, dim)
-    yield from linear("model.region.size_encoder", dim, dim)
-    yield Tensor("model.region.size_features", (2, dim), 0.0, 1.0)
+def region_tensors(region: Any) -> Iterator[Tensor]:
+    """What a caption does not need and a file has all the same."""
+    dim, inner = region.dim, region.inner_dim
+    yield from mlp("model.region.coord_decoder", dim, inner, region.coord_out_dim)
+    yield from linear("model.region.coord_encoder", dim, region.coord_feat_dim)
+    yield Tensor("model.region.coord_features", (1, region.coord_feat_dim // 2), 0.0, 1.0)
+    yield from mlp("model.region.size_decoder", dim, inner, region.size_out_dim)
+    yield from linear("model.region.size_encoder", dim, region.size_feat_dim)
+    yield Tensor("model.region.size_features", (2, region.size_feat_dim // 2), 0.0, 1.0)
 
 
 def write(folder: Path, seed: int) -> None:
-    """Writes `model.safetensors` (f16) beside the `config.json` of `folder`."""
+    """Writes `model.safetensors` (f16) beside the `config.json` of `folder`, one tensor after the other."""
     from model import Config
-    from safetensors.numpy import save_file
 
     config = Config(folder)
-    listed = [*region(), *tensors(config.text, config.vision)]
-    weights: dict[str, np.ndarray] = {tensor.name: seeded.values(tensor, seed, 0) for tensor in listed}
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    listed = tensors(config.text, config.vision, config.region)
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for tensor in listed:
+        start, end = end, end + 2 * math.prod(tensor.shape)
+        header[tensor.name] = {"dtype": "F16", "shape": tensor.shape, "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for tensor in listed:
+            file.write(seeded.values(tensor, seed, 0).tobytes())
 
 
 def main() -> None:

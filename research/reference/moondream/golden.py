@@ -31,6 +31,7 @@ CLOSE = 1e-3  # standard deviations of the logits
 MOST = 40
 
 SHORT, NORMAL = [198, 198, 50, 71, 78], [198, 198, 34, 64, 79, 83]
+REGION = {"dim": 8, "coord_feat_dim": 8, "coord_out_dim": 8, "size_feat_dim": 8, "size_out_dim": 8, "inner_dim": 8}
 OWN = {
     "bos_id": vocabulary.END, "eos_id": vocabulary.END,
     "templates": {
@@ -47,7 +48,7 @@ class Checkpoint(NamedTuple):
     def config(self) -> dict[str, Any]:
         text = {"vocab_size": 448, "max_context": 256, **self.text}
         vision = {"proj_out_dim": text["dim"], **self.vision}
-        return {"model_type": "moondream1", "config": {"text": text, "vision": vision, "tokenizer": OWN}}
+        return {"model_type": "moondream1", "config": {"text": text, "vision": vision, "region": REGION, "tokenizer": OWN}}
 
 
 CHECKPOINTS = {

@@ -48,6 +48,18 @@ class Vision:
     proj_inner_dim: int = 8192
 
 
+@dataclasses.dataclass
+class Region:
+    """Points and boxes, which captions do without: only for the size of a file."""
+
+    dim: int = 2048
+    coord_feat_dim: int = 256
+    coord_out_dim: int = 1024
+    size_feat_dim: int = 512
+    size_out_dim: int = 2048
+    inner_dim: int = 8192
+
+
 TEMPLATES = {
     "caption": {"short": [198, 198, 16438, 8305, 25], "normal": [198, 198, 24334, 1159, 25]},
     "query": {"prefix": [198, 198, 24361, 25], "suffix": [198, 198, 33706, 25]},
@@ -73,6 +85,7 @@ class Config:
 
         self.text: Text = take(Text, "text")
         self.vision: Vision = take(Vision, "vision")
+        self.region: Region = take(Region, "region")
         self.tokenizer: Tokenizer = take(Tokenizer, "tokenizer")
 
     @property
