@@ -2,6 +2,7 @@
 //!
 //! A caption's way: [`captioner`] → [`image`] → [`models`] (vision tower, projector, encoder) → [`generate`] → text.
 
+pub mod blocks;
 pub mod cache;
 pub mod captioner;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod nn;
 pub mod quant;
 pub mod runtime;
 pub mod store;
+pub mod text;
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -5,7 +5,7 @@ use super::simd::{dispatched, Vector};
 /// `exp(x)` for `x <= 88`, within 2 units in the last place; a polynomial after a reduction to `[-ln2/2, ln2/2]`
 /// (Cephes, `expf`).
 #[inline(always)]
-unsafe fn exp<V: Vector>(x: V) -> V {
+pub(super) unsafe fn exp<V: Vector>(x: V) -> V {
     let c = |value: f32| V::splat(value);
     // Adding it rounds to an integer, which is then found in the lowest bits.
     let round = c(12_582_912.0);
@@ -47,7 +47,7 @@ unsafe fn erf<V: Vector>(x: V) -> V {
 
 /// `values[i] = f(values[i])`: whole vectors with `f`, the end with `last`, which is the same over one lane.
 #[inline(always)]
-unsafe fn map<V: Vector>(values: &mut [f32], f: impl Fn(V) -> V, last: impl Fn(f32) -> f32) {
+pub(super) unsafe fn map<V: Vector>(values: &mut [f32], f: impl Fn(V) -> V, last: impl Fn(f32) -> f32) {
     let whole = values.len() / V::LANES * V::LANES;
     let at = values.as_mut_ptr();
     for i in (0..whole).step_by(V::LANES) {

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::few_rows::{few_rows, FEW_ROWS};
 use super::product::{product, transpose, Left, Out, Right, Start};
-use super::{elementwise, Matrix, Ready, TILE_ROWS};
+use super::{activations, elementwise, Matrix, Ready, TILE_ROWS};
 
 /// Output features that are unpacked at a time.
 const PANEL: usize = 64;
@@ -26,8 +26,12 @@ pub enum Epilogue {
     Store,
     /// `out = gelu(product)`
     Gelu,
+    /// `out = gelu(product)` by the tanh approximation
+    GeluTanh,
     /// `out = max(product, 0)`
     Relu,
+    /// `out = silu(product)`
+    Silu,
     /// `out += product`
     Add,
 }
@@ -112,6 +116,8 @@ pub(super) fn activate(row: &mut [f32], epilogue: Epilogue) {
     match epilogue {
         Epilogue::Store | Epilogue::Add => {}
         Epilogue::Gelu => elementwise::gelu(row),
+        Epilogue::GeluTanh => activations::gelu_tanh(row),
+        Epilogue::Silu => activations::silu(row),
         Epilogue::Relu => row.iter_mut().for_each(|v| *v = v.max(0.0)),
     }
 }

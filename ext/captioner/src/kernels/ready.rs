@@ -47,29 +47,55 @@ impl<'a> Ready<'a> {
     /// `out = epilogue(x · wᵀ + bias)` for a piece of the rows: `x` is `[m, cols]`, `out` is `[m, rows]`, both row-major.
     /// Runs on the calling thread, but a few rows use all.
     pub fn multiply(&self, x: &[f32], bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
-        let (n, k, isa) = (self.weight.rows(), self.weight.cols(), Isa::current());
-        let m = x.len() / k;
-        assert!(x.len() == m * k && out.len() == m * n, "product: shapes do not fit");
-        let mut output = |panel: usize, multiply: &dyn Fn(&mut Output)| {
-            multiply(&mut Output::new(out, n, panel * WIDTH, bias, epilogue));
-        };
-        match &self.panels {
-            Panels::None if m <= few_rows::FEW_ROWS => {
-                few_rows::few_rows(x, vec![Job { weight: self.weight, bias, out }], epilogue);
-            }
-            Panels::None => f32_rows(x, self.weight, bias, epilogue, out),
-            Panels::Int8(panels) => ROUNDED.with_borrow_mut(|(rounded, _)| {
-                rounded.round(isa, x, k);
-                for (i, panel) in panels.iter().enumerate() {
-                    output(i, &|output| panel.multiply(isa, rounded, output));
-                }
-            }),
-            Panels::Bf16(panels) => ROUNDED.with_borrow_mut(|(_, rounded)| {
-                rounded.round(x, k);
-                for (i, panel) in panels.iter().enumerate() {
-                    output(i, &|output| panel.multiply(isa, rounded, output));
-                }
-            }),
-        }
+        multiply_each(x, vec![Piece { weight: self, bias, out }], epilogue);
     }
+}
+
+/// One of several products with the same rows.
+pub struct Piece<'a> {
+    pub weight: &'a Ready<'a>,
+    /// `[rows]`
+    pub bias: Option<&'a [f32]>,
+    /// `[m, rows]`
+    pub out: &'a mut [f32],
+}
+
+/// [`Ready::multiply`] with each of several weights; `x` is rounded once for all.
+pub fn multiply_each(x: &[f32], pieces: Vec<Piece>, epilogue: Epilogue) {
+    let Some(k) = pieces.first().map(|piece| piece.weight.weight.cols()) else { return };
+    let (m, isa) = (x.len() / k, Isa::current());
+    let fits = |piece: &Piece| piece.weight.weight.cols() == k && piece.out.len() == m * piece.weight.outputs();
+    assert!(x.len() == m * k && pieces.iter().all(fits), "product: shapes do not fit");
+    if m <= few_rows::FEW_ROWS && pieces.iter().all(|piece| matches!(piece.weight.panels, Panels::None)) {
+        let jobs = pieces.into_iter().map(|Piece { weight, bias, out }| Job { weight: weight.weight, bias, out });
+        return few_rows::few_rows(x, jobs.collect(), epilogue);
+    }
+    ROUNDED.with_borrow_mut(|(int8, bf16)| {
+        let (mut int8_is_fresh, mut bf16_is_fresh) = (false, false);
+        for Piece { weight, bias, out } in pieces {
+            let n = weight.outputs();
+            let mut output = |panel: usize, multiply: &dyn Fn(&mut Output)| {
+                multiply(&mut Output::new(out, n, panel * WIDTH, bias, epilogue));
+            };
+            match &weight.panels {
+                Panels::None => f32_rows(x, weight.weight, bias, epilogue, out),
+                Panels::Int8(panels) => {
+                    if !std::mem::replace(&mut int8_is_fresh, true) {
+                        int8.round(isa, x, k);
+                    }
+                    for (i, panel) in panels.iter().enumerate() {
+                        output(i, &|output| panel.multiply(isa, int8, output));
+                    }
+                }
+                Panels::Bf16(panels) => {
+                    if !std::mem::replace(&mut bf16_is_fresh, true) {
+                        bf16.round(x, k);
+                    }
+                    for (i, panel) in panels.iter().enumerate() {
+                        output(i, &|output| panel.multiply(isa, bf16, output));
+                    }
+                }
+            }
+        }
+    });
 }

@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{Output, LINES};
+use crate::kernels::activations::{gelu_tanh_of, silu_of};
 use crate::kernels::matmul::Epilogue;
 
 /// What belongs to the features of a panel, in registers.
@@ -45,6 +46,8 @@ pub unsafe fn finish(sums: [__m512; LINES], row: usize, columns: &Columns, outpu
             Epilogue::Store => value,
             Epilogue::Relu => _mm512_max_ps(value, _mm512_setzero_ps()),
             Epilogue::Gelu => gelu(value),
+            Epilogue::GeluTanh => gelu_tanh_of(value),
+            Epilogue::Silu => silu_of(value),
             Epilogue::Add => _mm512_add_ps(value, _mm512_maskz_loadu_ps(there, out)),
         };
         _mm512_mask_storeu_ps(out, there, value);
