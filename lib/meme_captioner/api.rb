@@ -65,9 +65,9 @@ module MemeCaptioner
     # @return [Validation::Outcome]
     # @raise [Error] if a model cannot be loaded; an image that cannot be read stops nothing
     # @raise [ArgumentError] if there is nothing to compare
-    def validate(images = nil, base:, candidates:, out: nil, **options, &)
+    def validate(images = nil, base:, candidates:, out: nil, **options, &block)
       models = [base, *candidates].map { |name| candidate(name) }
-      Validation.new(images, base: models.first, candidates: models.drop(1), **options).run(out, &)
+      Validation.new(images, base: models.first, candidates: models.drop(1), **options).run(out, &block)
     end
 
     # @return [Hash{String => Integer}] the models in this process's memory, with the bytes of their weights

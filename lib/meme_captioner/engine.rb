@@ -6,9 +6,6 @@ module MemeCaptioner
   # The only caller of the compiled library: turns metadata and settings into its positional arguments.
   # @api private
   module Engine
-    # What the seconds of a caption are counted by.
-    STAGES = %i[image vision encoder decoder].freeze
-
     @turns = Turns.new { MemeCaptioner.config.max_concurrent }
     @threads = nil
     @places = {}
@@ -57,15 +54,15 @@ module MemeCaptioner
       # @return [Array(String, Hash)] the caption, and what is known of how it was made
       def caption(model, input, generation)
         bytes = nil
-        text, tokens, seconds = ask(model, :caption, input, *options(generation)) do |kind, image|
+        text, tokens, seconds = ask(model, :caption, input, options(generation)) do |kind, image|
           bytes = kind == :path ? File.size?(image) : image.bytesize
         end
-        [text, { tokens: tokens, bytes: bytes, seconds: STAGES.zip(seconds).to_h }]
+        [text, { tokens: tokens, bytes: bytes, seconds: seconds }]
       end
 
       # @return [Array<Integer>] the caption as token ids
       def ids(model, input, generation)
-        ask(model, :ids, input, *options(generation))
+        ask(model, :ids, input, options(generation))
       end
 
       # @return [String] the caption that these token ids are
@@ -74,7 +71,7 @@ module MemeCaptioner
       # @return [Array<Array(Integer, Float, Integer)>] for each token that is a choice: it, its log-probability after those
       #   before it, and the likeliest token in its place
       def score(model, input, generation, ids)
-        ask(model, :score, input, generation.task, ids, MemeCaptioner.config.max_pixels)
+        ask(model, :score, input, { task: generation.task }, ids)
       end
 
       # @return [String] the bytes of a PNG whose longer side has at most so many pixels
@@ -133,12 +130,13 @@ module MemeCaptioner
       def ask(model, what, input, *arguments)
         input.open do |kind, image|
           yield kind, image if block_given?
-          @turns.take { model.public_send(:"#{what}_#{kind}", image, *arguments) }
+          image = native::Image.public_send(kind, image, MemeCaptioner.config.max_pixels)
+          @turns.take { model.public_send(what, image, *arguments) }
         end
       end
 
       def options(generation)
-        [generation.task, generation.num_beams, generation.max_new_tokens, MemeCaptioner.config.max_pixels]
+        generation.to_h.compact
       end
 
       def load_options

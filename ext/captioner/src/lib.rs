@@ -1,6 +1,7 @@
 //! Image captioning on the CPU: bytes of an image in, a sentence out. Pure Rust; the Ruby binding is a crate of its own.
 //!
-//! A caption's way: [`captioner`] → [`image`] → [`models`] (vision tower, projector, encoder) → [`generate`] → text.
+//! A caption's way: [`captioner`] → [`image`] → [`models`] (vision tower, connector, encoder or prefill) → [`generate`] →
+//! [`text`].
 
 pub mod blocks;
 pub mod cache;

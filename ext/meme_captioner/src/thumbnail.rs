@@ -4,8 +4,7 @@ use captioner::image::{load_path, thumbnail as small, Limits};
 use captioner::runtime;
 use magnus::{function, prelude::*, Error, RModule, RString, Ruby};
 
-use crate::helpers::{errors::to_ruby, gvl};
-use crate::model::path;
+use crate::helpers::{errors::to_ruby, gvl, paths::path};
 
 pub fn init(native: RModule) -> Result<(), Error> {
     native.define_singleton_method("thumbnail", function!(thumbnail, 3))

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde::{de::DeserializeOwned, Deserialize, Deserializer};
 
+use super::names::Layout;
 use crate::generate::{EarlyStopping, Settings};
 use crate::nn::Activation;
-use crate::weights::Layout;
 use crate::{Error, Result};
 
 /// The whole configuration of a Florence-2 checkpoint.
@@ -132,19 +132,12 @@ impl Config {
     /// Reads and checks `config.json` in `dir`.
     ///
     /// # Errors
-    /// `UnsupportedModel` for another family or an unknown variant of this one, `CorruptModel` for numbers that do not
-    /// fit together.
+    /// `CorruptModel` for numbers that do not fit together.
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join("config.json");
-        let kind: serde_json::Value = read_json(&path)?;
-        if kind["model_type"] != "florence2" {
-            return Err(Error::UnsupportedModel(format!(
-                "{} describes a model of type {}; florence2 is the family that is built",
-                path.display(),
-                kind["model_type"]
-            )));
-        }
-        Self::from_json(&kind.to_string()).map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
+        let config: serde_json::Value = read_json(&path)?;
+        Self::from_json(&config.to_string())
+            .map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
     }
 
     /// Reads and checks a configuration's text.

@@ -7,8 +7,9 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::config::read_json;
-use super::vocabulary::{self, Vocabulary};
+use super::vocabulary;
 use crate::image::{self, Filter, RgbImage};
+use crate::text::Vocabulary;
 use crate::{Error, Result};
 
 /// A task, named as in the reference.
@@ -109,8 +110,12 @@ impl Processor {
     pub(super) fn new(image: ImageConfig, vocabulary: Vocabulary, prompts: Vec<Vec<u32>>) -> Result<Self> {
         let filter = Filter::from_pillow(image.resample).map_err(|error| Error::CorruptModel(error.to_string()))?;
         let Size { height, width } = image.size;
-        if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) || prompts.len() != Task::ALL.len() {
+        if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) {
             return Err(Error::CorruptModel(format!("a size of {width}x{height} pixels is not plausible")));
+        }
+        if prompts.len() != Task::ALL.len() {
+            let (found, wanted) = (prompts.len(), Task::ALL.len());
+            return Err(Error::CorruptModel(format!("there are {found} prompts for {wanted} tasks")));
         }
         Ok(Self { image, filter, vocabulary, prompts })
     }

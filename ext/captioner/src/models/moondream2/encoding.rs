@@ -104,6 +104,8 @@ impl Decoding for Moondream2Decoding {
     }
 
     fn step(&mut self, tokens: &[u32]) -> Result<Tensor> {
+        let last = [self.prompt.ids()[self.prompt.ids().len() - 1]];
+        let tokens = if self.state.length() + 1 == self.prompt.ids().len() { &last } else { tokens };
         self.model.text.step(tokens, &mut self.state)
     }
 

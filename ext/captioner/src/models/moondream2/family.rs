@@ -9,7 +9,7 @@ use super::processor::{Processor, TASKS};
 use super::Moondream2;
 use crate::kernels::Buffer;
 use crate::models::{Family, Model, Parts};
-use crate::text::{open_tokenizer, special_ids, TextEncoder, Vocabulary};
+use crate::text::{byte_level, TextEncoder, Vocabulary};
 use crate::weights::packed::Part;
 use crate::weights::{Names, Scope};
 use crate::{Error, Result};
@@ -52,12 +52,13 @@ fn read(dir: &Path, _: &[&str]) -> Result<Parts> {
     let text = std::fs::read_to_string(&path).map_err(|error| Error::reading(&path, &error))?;
     let config = Config::from_json(&text)?;
     let path = dir.join("tokenizer.json");
-    let tokenizer = open_tokenizer(&path)?;
-    let special = special_ids(&tokenizer);
+    let tokenizer = byte_level(&path)?;
+    let added = tokenizer.get_added_tokens_decoder();
+    let is_special = |id: u32| added.get(&id).is_some_and(|token| token.special);
     let rows = config.config.text.vocab_size;
     let mut parts = Parts::default();
     parts.put(CONFIG, &serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default())?;
-    parts.put_vocabulary(&Vocabulary::of(&tokenizer, rows, |id| special.contains(&id))?);
+    parts.put_vocabulary(&Vocabulary::of(&tokenizer, rows, is_special)?);
     parts.put_tokenizer(std::fs::read(&path).map_err(|error| Error::reading(&path, &error))?);
     Ok(parts)
 }

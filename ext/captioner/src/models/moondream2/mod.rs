@@ -71,8 +71,8 @@ fn settings(eos_token_id: u32) -> Settings {
         no_repeat_ngram_size: 0,
         forced_bos_token_id: None,
         forced_eos_token_id: None,
-        decoder_start_token_id: None,
-        eos_token_ids: vec![eos_token_id],
+        decoder_start_token_id: 0,
+        eos_token_id,
     }
 }
 

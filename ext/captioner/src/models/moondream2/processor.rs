@@ -64,7 +64,8 @@ impl Processor {
             )));
         }
         let mut prompt = PromptBuilder::default();
-        let prompt = prompt.ids(&[self.tokenizer.bos_id]).image(self.tokenizer.bos_id, self.patches).ids(&words).build();
+        let prompt =
+            prompt.ids(&[self.tokenizer.bos_id]).image(self.tokenizer.bos_id, self.patches).ids(&words).build();
         let taken = prompt.ids().len();
         if taken > self.positions {
             return Err(Error::InvalidArgument(format!(

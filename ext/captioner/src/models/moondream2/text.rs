@@ -5,9 +5,7 @@ use candle_core::Tensor;
 use super::config::TextConfig;
 use super::vision::EPS;
 use crate::blocks::{CausalConfig, CausalDecoder, CausalNames, CausalState, MlpNames, NormKind, Prefill};
-use crate::kernels::FEW_ROWS;
-use crate::nn::{rows, Activation, Embedding, HeadShape, Linear, QkvNames};
-use crate::runtime::together;
+use crate::nn::{Activation, Embedding, HeadShape, Linear, QkvNames};
 use crate::text::Prompt;
 use crate::weights::Scope;
 use crate::Result;
@@ -79,12 +77,6 @@ impl Text {
     /// Appends `tokens[i]` to beam `i`; the logits of what may follow, `[beams, vocabulary]`.
     pub fn step(&self, tokens: &[u32], state: &mut CausalState) -> Result<Tensor> {
         let x = self.tokens.forward(tokens.iter().map(|&id| id as usize))?;
-        let mut step = || self.head.forward(&self.decoder.step(&x, state)?);
-        // More rows are matrix products like those of the prompt, which are the pool's.
-        if rows(&x)? <= FEW_ROWS {
-            together(step)
-        } else {
-            step()
-        }
+        self.head.forward(&self.decoder.step(&x, state)?)
     }
 }

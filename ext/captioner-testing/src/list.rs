@@ -13,6 +13,7 @@ pub struct Tensor {
     pub(super) bound: f64,
 }
 
+pub(super) const LOGITS_BIAS: &str = "language_model.final_logits_bias";
 pub(super) const EMBEDDING: &str = "language_model.model.shared.weight";
 const BIAS: f64 = 0.1;
 const NORM: f64 = 0.1;
@@ -117,7 +118,7 @@ impl List {
     fn language(&mut self, t: &Value, logits_bias: f64) -> io::Result<()> {
         let (d, vocabulary) = (number(t, "d_model")?, number(t, "vocab_size")?);
         self.push(EMBEDDING.into(), &[vocabulary, d], 0.0, EMBEDDING_BOUND);
-        self.push("language_model.final_logits_bias".into(), &[1, vocabulary], 0.0, logits_bias);
+        self.push(LOGITS_BIAS.into(), &[1, vocabulary], 0.0, logits_bias);
         for side in ["encoder", "decoder"] {
             let base = format!("language_model.model.{side}");
             let positions = number(t, "max_position_embeddings")? + 2;

@@ -21,13 +21,15 @@ use std::path::{Path, PathBuf};
 use safetensors::Dtype;
 use serde_json::{json, Value};
 
-use super::bitsandbytes::{write, Part, Weight};
-use super::packed::Packed;
-use super::seeded::{cosine_table, native_config, tensors};
-use super::{Checkpoint, Layout, Source, TOKEN_EMBEDDINGS};
+use super::names::{Layout, TOKEN_EMBEDDINGS};
+use super::native::{cosine_table, native_config};
+use super::{family, FAMILY};
 use crate::kernels::{Compute, Matrix, Storage};
-use crate::models::florence2::Florence2;
+use crate::models::{packing, Model, Parts};
 use crate::quant::{quantize, FloatType, Quantized, Scheme, Source as Numbers};
+use crate::weights::bitsandbytes::{write, Part, Weight};
+use crate::weights::packed::Packed;
+use crate::weights::{Scope, Source};
 use crate::{Error, Result};
 
 const WEIGHTS: &str = "model.safetensors";
@@ -41,24 +43,24 @@ const SOURCES: [&str; 2] = ["spatial_avg_pool", "temporal_avg_pool"];
 ///
 /// # Errors
 /// Those of loading the source, `UnsupportedModel` for what the native layout cannot say, `InvalidArgument` for an `out`
-/// that is taken, `Download` if it cannot be written.
-pub fn bitsandbytes(source: &Path, out: &Path) -> Result<()> {
+/// that is taken, `ModelUnavailable` if it cannot be written.
+pub fn export_bitsandbytes(source: &Path, out: &Path) -> Result<()> {
     if std::fs::read_dir(out).is_ok_and(|mut files| files.next().is_some()) || out.is_file() {
         return Err(Error::InvalidArgument(format!("{} exists already; choose another folder", out.display())));
     }
-    // Loading says whether it is a model that works, and with which settings.
-    let settings = json(&Florence2::load(source, true, Compute::Exact)?.settings())?;
-    let (weights, own): (Box<dyn Source>, Value) = if source.is_file() {
+    let (weights, parts): (Box<dyn Source>, Parts) = if source.is_file() {
         let packed = Packed::open(source, true)?;
-        let config = parse(packed.metadata("config")?.as_bytes(), source)?;
-        (Box::new(packed), config)
+        let parts = Parts::of(&packed);
+        (Box::new(packed), parts)
     } else {
-        let config = source.join("config.json");
-        let text = std::fs::read(&config).map_err(|error| Error::reading(&config, &error))?;
-        (Box::new(Checkpoint::open(source, true)?), parse(&text, &config)?)
+        let (_, checkpoint, parts) = packing::open(source, true)?;
+        (Box::new(checkpoint), parts)
     };
-    let (mut config, generation) = configurations(&own, settings)?;
-    let held = read(&own, weights.as_ref())?;
+    // Loading says whether it is a model that works, and with which settings.
+    let model = family::model(&parts, Scope::root(weights.as_ref(), Compute::Exact))?;
+    let own = parts.get("config")?;
+    let (mut config, generation) = configurations(&own, json(model.settings())?)?;
+    let held = read(&own, &parts, weights.as_ref())?;
     config["quantization_config"] = quantization(&held);
 
     let folder = Folder::create(out)?;
@@ -134,39 +136,38 @@ impl Held {
 }
 
 /// Every tensor under its native name.
-fn read(config: &Value, weights: &dyn Source) -> Result<Vec<(String, Held)>> {
-    let list = tensors(config, 0.0).map_err(|error| Error::CorruptModel(format!("config.json: {error}")))?;
-    let mut held = Vec::with_capacity(list.len());
-    for tensor in list {
-        let (name, shape) = (tensor.name.as_str(), tensor.shape);
-        let native = Layout::Native.name(name);
-        let tensor = if name == "language_model.final_logits_bias" {
-            if weights.contains(name) && weights.tensor(name, &shape)?.iter().any(|v| *v != 0.0) {
-                return Err(unsupported("a final_logits_bias"));
-            }
-            continue;
-        } else if name.ends_with("pos_idx_to_embed") {
-            let mut table = vec![half::f16::ZERO; shape.iter().product()];
-            cosine_table(&mut table, shape[1]);
-            Held::Bytes(table.into_iter().flat_map(half::f16::to_le_bytes).collect(), shape)
-        } else if name == "image_projection" {
-            let flipped = vec![shape[1], shape[0]];
-            let matrix = match weights.layout() {
-                Layout::Microsoft => weights.matrix(name, &shape)?.transposed(),
-                Layout::Native => weights.matrix(name, &flipped)?,
-            };
-            Held::linear(name, matrix, flipped)?
-        } else if TOKEN_EMBEDDINGS.contains(&name) {
-            let stored = TOKEN_EMBEDDINGS.into_iter().find(|name| weights.contains(name)).unwrap_or(name);
-            Held::half(weights.matrix(stored, &shape)?, shape)
-        } else if shape.len() == 2 && !name.contains("_embeddings.") && !name.contains(".embed_positions.") {
-            Held::linear(name, weights.matrix(name, &shape)?, shape)?
+fn read(config: &Value, parts: &Parts, weights: &dyn Source) -> Result<Vec<(String, Held)>> {
+    let mut held = vec![temporal_table(config)?];
+    for request in packing::requests(&FAMILY, parts, weights)? {
+        let (name, shape) = (request.name.as_str(), request.shape);
+        if name == "language_model.final_logits_bias" {
+            return Err(unsupported("a final_logits_bias"));
+        }
+        let matrix = weights.matrix(name, &shape)?;
+        let is_linear = shape.len() == 2 && !name.contains("_embeddings.") && !name.contains(".embed_positions.");
+        if TOKEN_EMBEDDINGS.contains(&name) {
+            held.push((Layout::Native.name(TOKEN_EMBEDDINGS[0]), Held::half(matrix, shape)));
+        } else if is_linear {
+            held.push((Layout::Native.name(name), Held::linear(name, matrix, shape)?));
         } else {
-            Held::half(weights.matrix(name, &shape)?, shape)
-        };
-        held.push((native, tensor));
+            held.push((Layout::Native.name(name), Held::half(matrix, shape)));
+        }
     }
     Ok(held)
+}
+
+/// The table of frames, which the model computes where it needs it.
+fn temporal_table(config: &Value) -> Result<(String, Held)> {
+    let vision = &config["vision_config"];
+    let frames = [&vision["visual_temporal_embedding"]["max_temporal_embeddings"], &vision["max_temporal_embeddings"]];
+    let frames = frames.into_iter().find_map(Value::as_u64).unwrap_or(100) as usize;
+    let dims = [&vision["dim_embed"], &vision["embed_dim"]].into_iter().find_map(Value::as_array);
+    let dim = dims.and_then(|dims| dims.last()?.as_u64()).ok_or_else(|| unsupported("no embed_dim"))? as usize;
+    let mut table = vec![half::f16::ZERO; frames * dim];
+    cosine_table(&mut table, dim);
+    let bytes = table.into_iter().flat_map(half::f16::to_le_bytes).collect();
+    let name = Layout::Native.name("visual_temporal_embed.pos_idx_to_embed");
+    Ok((name, Held::Bytes(bytes, vec![frames, dim])))
 }
 
 /// `config.json` of the native layout, and `generation_config.json` with the settings in effect.
@@ -206,10 +207,6 @@ fn unsupported(what: &str) -> Error {
 
 fn json(value: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(value).map_err(|error| Error::Internal(error.to_string()))
-}
-
-fn parse(text: &[u8], path: &Path) -> Result<Value> {
-    serde_json::from_slice(text).map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
 }
 
 /// A folder under a temporary name. Dropped before it is published, it is gone.
@@ -252,7 +249,7 @@ impl<'a> Folder<'a> {
     }
 
     fn failed(&self, error: &dyn std::fmt::Display) -> Error {
-        Error::Download(format!(
+        Error::ModelUnavailable(format!(
             "cannot write {}: {error}; free some space or choose another folder",
             self.out.display()
         ))

@@ -13,25 +13,15 @@ use std::path::Path;
 use half::f16;
 use rayon::prelude::*;
 use safetensors::{Dtype, View};
-use serde_json::{json, Map, Value};
+use serde_json::{json, Value};
 
 mod list;
+pub mod moondream2;
 
-use list::EMBEDDING;
 pub use list::{tensors, Tensor};
+use list::{EMBEDDING, LOGITS_BIAS};
 
-pub use super::Layout;
-
-impl std::str::FromStr for Layout {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "microsoft" => Ok(Layout::Microsoft),
-            "native" => Ok(Layout::Native),
-            _ => Err(format!("unknown layout {text:?}: microsoft or native")),
-        }
-    }
-}
+pub use captioner::models::florence2::{cosine_table, native_config, Layout};
 
 /// What to draw, beside the configuration.
 #[derive(Debug, Clone)]
@@ -71,7 +61,7 @@ pub fn write_checkpoint(config: &Value, options: &Options, dir: &Path) -> io::Re
 fn stored_names(name: &str, options: &Options) -> io::Result<Vec<String>> {
     let native = options.layout == Layout::Native;
     if name != EMBEDDING {
-        return Ok(if native { native_name(name).into_iter().collect() } else { vec![name.to_string()] });
+        return Ok(if native && name == LOGITS_BIAS { Vec::new() } else { vec![options.layout.name(name)] });
     }
     let name = |tied: &String| match (tied.as_str(), native) {
         ("shared", false) => Ok(EMBEDDING.to_string()),
@@ -83,37 +73,6 @@ fn stored_names(name: &str, options: &Options) -> io::Result<Vec<String>> {
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("unknown tied name {tied:?}"))),
     };
     options.tied.iter().map(name).collect()
-}
-
-/// The name of the native transformers layout; `None` for what that layout leaves out.
-fn native_name(name: &str) -> Option<String> {
-    if name == "language_model.final_logits_bias" {
-        return None;
-    }
-    if let Some(rest) = name.strip_prefix("language_model.model.") {
-        return Some(format!("model.language_model.{rest}"));
-    }
-    for (old, new) in [
-        ("image_projection", "image_projection.weight"),
-        ("image_proj_norm", "image_proj_norm"),
-        ("image_pos_embed", "image_position_embed"),
-        ("visual_temporal_embed", "visual_temporal_embed"),
-    ] {
-        if let Some(rest) = name.strip_prefix(old) {
-            return Some(format!("model.multi_modal_projector.{new}{rest}"));
-        }
-    }
-    if name.contains(".convs.") {
-        return Some(format!("model.{}", name.replace(".proj.", ".conv.")));
-    }
-    let name = name
-        .replace(".fn.dw.", ".")
-        .replace(".window_attn.norm.", ".norm1.")
-        .replace(".channel_attn.norm.", ".norm1.")
-        .replace(".ffn.norm.", ".norm2.")
-        .replace(".ffn.fn.net.", ".ffn.")
-        .replace("_attn.fn.", "_attn.");
-    Some(format!("model.{name}"))
 }
 
 /// A tensor that is drawn when the file's writer asks for its bytes.
@@ -197,17 +156,6 @@ fn fnv1a(name: &str) -> u64 {
     name.bytes().fold(0xCBF2_9CE4_8422_2325, mix)
 }
 
-/// The temporal table: sine on the even columns, cosine on the odd ones.
-pub(super) fn cosine_table(out: &mut [f16], dim: usize) {
-    let step = 10000f64.ln() / (dim / 2) as f64;
-    for (i, value) in out.iter_mut().enumerate() {
-        let (frame, column) = (i / dim, i % dim);
-        let angle = frame as f64 * (-((column / 2) as f64) * step).exp();
-        let wave = if column % 2 == 0 { angle.sin() } else { angle.cos() };
-        *value = f16::from_f32(wave as f32);
-    }
-}
-
 /// The configuration of base or large, with nothing that a caption does not need; or of `small`, the same shape with
 /// 13 million weights.
 pub fn preset(name: &str) -> Option<Value> {
@@ -247,37 +195,4 @@ pub fn preset_preprocessor() -> Value {
         "do_normalize": true, "do_center_crop": false, "resample": 3, "size": {"height": 768, "width": 768},
         "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225],
     })
-}
-
-/// Settings of a generation, which the Microsoft layout keeps in its text configuration and the native one in a file.
-const GENERATION: [&str; 5] =
-    ["num_beams", "no_repeat_ngram_size", "early_stopping", "forced_bos_token_id", "forced_eos_token_id"];
-
-/// A Microsoft configuration as the native layout writes it, and the `generation_config.json` beside it.
-pub fn native_config(config: &Value) -> (Value, Value) {
-    let take = |from: &Value, keys: &[(&str, &str)]| -> Map<String, Value> {
-        keys.iter().map(|(new, old)| (new.to_string(), from[*old].clone())).collect()
-    };
-    let same = |key| (key, key);
-    let (v, text) = (&config["vision_config"], &config["text_config"]);
-    let mut vision = take(v, &["patch_size", "patch_stride", "patch_padding", "patch_prenorm", "num_heads"].map(same));
-    vision.extend(take(v, &["num_groups", "depths", "window_size", "projection_dim"].map(same)));
-    vision.insert("model_type".into(), json!("florence_vision"));
-    vision.insert("embed_dim".into(), v["dim_embed"].clone());
-    vision.insert("max_position_embeddings".into(), v["image_pos_embed"]["max_pos_embeddings"].clone());
-    let frames = &v["visual_temporal_embedding"]["max_temporal_embeddings"];
-    vision.insert("max_temporal_embeddings".into(), frames.clone());
-    let mut bart = text.as_object().cloned().unwrap_or_default();
-    bart.retain(|key, _| !GENERATION.contains(&key.as_str()));
-    bart.insert("model_type".into(), json!("bart"));
-    let mut generation = take(text, &GENERATION.map(same));
-    generation
-        .extend(take(text, &["bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"].map(same)));
-    generation.retain(|_, value| !value.is_null());
-    let native = json!({
-        "architectures": ["Florence2ForConditionalGeneration"], "model_type": "florence2", "dtype": "float16",
-        "image_token_id": 51289, "is_encoder_decoder": true, "tie_word_embeddings": true,
-        "vision_config": vision, "text_config": bart,
-    });
-    (native, Value::Object(generation))
 }
