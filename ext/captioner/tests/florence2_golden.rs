@@ -2,6 +2,7 @@
 
 mod florence2_support;
 
+use captioner::nn::with_values;
 use florence2_support::{finish, relative_error, Cases};
 
 /// ‖ours - reference‖₂ / ‖reference‖₂ of every stage.
@@ -54,7 +55,12 @@ fn prompts_and_pixels_equal_the_reference() {
         let model = cases.florence2(case);
         let task = case.task.parse().unwrap();
         assert_eq!(model.processor().prompt(task), case.prompt_ids, "{}", case.name);
-        let values = model.processor().pixel_values(&cases.image(case));
+        let pixels = model.processor().pixels(&cases.image(case)).unwrap();
+        // The reference has planes: channel, row, column.
+        let planes = |pixels: &[f32]| -> Vec<f32> {
+            (0..3).flat_map(|channel| pixels.iter().skip(channel).step_by(3).copied()).collect()
+        };
+        let values = with_values(&pixels, planes).unwrap();
         let error = relative_error(&cases, &cases.golden(case), "pixel_values", &values);
         assert_eq!(error, 0.0, "{}: pixel_values", case.name);
     }

@@ -22,12 +22,12 @@ pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
 
 /// `Image.path(path, max_pixels)`: no I/O yet.
 fn from_path(image: RString, max_pixels: u64) -> Image {
-    Image { input: Input::Path(path(image)), limits: Limits { max_pixels } }
+    Image { input: Input::Path(path(image)), limits: Limits { max_pixels, ..Limits::default() } }
 }
 
 /// `Image.bytes(bytes, max_pixels)`
 fn from_bytes(bytes: RString, max_pixels: u64) -> Image {
     // SAFETY: copied before Ruby runs again.
     let bytes = unsafe { bytes.as_slice() }.to_vec();
-    Image { input: Input::Bytes(bytes), limits: Limits { max_pixels } }
+    Image { input: Input::Bytes(bytes), limits: Limits { max_pixels, ..Limits::default() } }
 }

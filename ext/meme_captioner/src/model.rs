@@ -28,7 +28,8 @@ pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("score", method!(Model::score, 3))?;
     class.define_method("compare", method!(Model::compare, 3))?;
     class.define_method("bytes", method!(Model::bytes, 0))?;
-    class.define_method("touch", method!(Model::touch, 0))
+    class.define_method("touch", method!(Model::touch, 0))?;
+    class.define_method("family", method!(Model::family, 0))
 }
 
 /// Every method that takes options takes those of [`Request`]: `task`, `prompt`, `num_beams`, `max_new_tokens` and
@@ -85,6 +86,11 @@ impl Model {
         };
         let caption = Caption::new(self.0.clone(), image.input.clone(), image.limits, request);
         caption.map_err(|error| to_ruby(ruby, &error))
+    }
+
+    /// `family`: its name.
+    fn family(&self) -> &'static str {
+        self.0.model().family()
     }
 
     /// `bytes`: of the weights.

@@ -12,8 +12,8 @@ pub fn init(native: RModule) -> Result<(), Error> {
 
 /// `thumbnail(path, side, max_pixels)`: the bytes of a PNG whose longer side has at most `side` pixels.
 fn thumbnail(ruby: &Ruby, image: RString, side: u32, max_pixels: u64) -> Result<RString, Error> {
-    let image = path(image);
+    let (image, limits) = (path(image), Limits { max_pixels, ..Limits::default() });
     let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
-    let bytes = gvl::release(ruby, |_| pool.install(|| small(&load_path(&image, &Limits { max_pixels })?, side)))?;
+    let bytes = gvl::release(ruby, |_| pool.install(|| small(&load_path(&image, &limits)?, side)))?;
     Ok(ruby.str_from_slice(&bytes))
 }

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::model::Model;
+use super::model::{Model, Request};
 use super::parts::Parts;
 use crate::weights::packed::{Part, Recipe};
 use crate::weights::{Names, Scope};
@@ -16,6 +16,10 @@ pub struct Family {
     pub model_types: &'static [&'static str],
     /// What it can be asked, the default first.
     pub tasks: &'static [&'static str],
+    /// Does it answer a question in the caller's words?
+    pub takes_prompt: bool,
+    /// Can it look at an image as a whole only?
+    pub takes_image_splitting: bool,
     /// Recipes by name, with their rules: how a checkpoint may be packed.
     pub recipes: &'static [(&'static str, &'static str)],
     /// The part of the network that a matrix belongs to, by its canonical name.
@@ -29,6 +33,28 @@ pub struct Family {
 }
 
 impl Family {
+    /// Can the family be asked this?
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an unknown task, a task and a prompt at once, or an option that the family does not have.
+    pub fn check_task(&self, request: &Request) -> Result<()> {
+        let wrong = |what: String| Err(Error::InvalidArgument(what));
+        if let Some(task) = request.task.as_deref().filter(|task| !self.tasks.contains(task)) {
+            return wrong(format!("unknown task {task:?}; {} has {}", self.name, self.tasks.join(", ")));
+        }
+        match request {
+            Request { prompt: Some(_), .. } if !self.takes_prompt => {
+                wrong(format!("{} answers its own tasks only, it takes no prompt", self.name))
+            }
+            Request { prompt: Some(_), task: Some(_), .. } => wrong("give either a task or a prompt".into()),
+            Request { prompt: Some(prompt), .. } if prompt.trim().is_empty() => wrong("the prompt is empty".into()),
+            Request { image_splitting: Some(_), .. } if !self.takes_image_splitting => {
+                wrong(format!("{} has no image_splitting", self.name))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The recipe that a text names, or whose rules it gives.
     ///
     /// # Errors

@@ -1,12 +1,14 @@
 //! The families of models, behind one seam: what is above this folder names no family, only [`Model`] and [`Family`].
 
 mod family;
+mod files;
 mod model;
 mod packing;
 mod parts;
 
 pub mod florence2;
 pub mod moondream2;
+mod smolvlm;
 
 pub use family::Family;
 pub use model::{Advance, Encoding, Model, Phase, Request};
@@ -14,4 +16,4 @@ pub use packing::{family, load, own_recipe, pack};
 pub use parts::Parts;
 
 /// Every family that this version reads.
-pub static FAMILIES: &[&Family] = &[&florence2::FAMILY, &moondream2::FAMILY];
+pub static FAMILIES: &[&Family] = &[&florence2::FAMILY, &smolvlm::FAMILY, &moondream2::FAMILY];

@@ -63,6 +63,9 @@ pub struct Advance {
 
 /// A loaded model. Immutable: any number of captions may be made with it at once.
 pub trait Model: Send + Sync {
+    /// The name of its family.
+    fn family(&self) -> &'static str;
+
     /// The generation settings of the checkpoint.
     fn settings(&self) -> &Settings;
 

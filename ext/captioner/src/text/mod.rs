@@ -6,4 +6,4 @@ mod vocabulary;
 
 pub use encoder::TextEncoder;
 pub use prompt::{Prompt, PromptBuilder};
-pub use vocabulary::{byte_level, Vocabulary};
+pub use vocabulary::{open_tokenizer, special_ids, Vocabulary};

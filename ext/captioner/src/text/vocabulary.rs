@@ -1,5 +1,6 @@
-//! From token ids to text, by a table. The tokenizer's JSON is needed once, to make the table and the prompts' ids.
+//! From token ids to text, by a table: a byte-level tokenizer's JSON is needed once, to make it.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use tokenizers::{DecoderWrapper, Tokenizer};
@@ -25,12 +26,15 @@ impl Vocabulary {
         Ok(Self { bytes, ends })
     }
 
-    /// The table of a byte-level tokenizer for the ids below `count`. Tokens for which `is_silent` holds have no text.
-    pub fn of(tokenizer: &Tokenizer, count: usize, is_silent: impl Fn(u32) -> bool) -> Result<Self> {
+    /// The table of a tokenizer's tokens from id 0 on, at most `most` of them; those that are `silent` have no text.
+    ///
+    /// # Errors
+    /// `CorruptModel` for a tokenizer without tokens.
+    pub fn of(tokenizer: &Tokenizer, most: usize, silent: impl Fn(u32) -> bool) -> Result<Self> {
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-        for id in 0..tokenizer.get_vocab_size(true).min(count) as u32 {
-            if !is_silent(id) {
-                bytes.extend(tokenizer.id_to_token(id).map_or_else(Vec::new, |token| token_bytes(&token)));
+        for id in 0..tokenizer.get_vocab_size(true).min(most) as u32 {
+            if let Some(token) = tokenizer.id_to_token(id).filter(|_| !silent(id)) {
+                bytes.extend(token_bytes(&token));
             }
             ends.push(bytes.len() as u32);
         }
@@ -55,11 +59,12 @@ impl Vocabulary {
     }
 }
 
-/// Reads the byte-level tokenizer in the file `path`.
+/// Reads a `tokenizer.json`.
 ///
 /// # Errors
-/// `CorruptModel` for a file that is damaged, `UnsupportedModel` for a tokenizer of another kind.
-pub fn byte_level(path: &Path) -> Result<Tokenizer> {
+/// `CorruptModel` for a tokenizer that is damaged, `UnsupportedModel` for one that is not of the byte-level kind, and those of
+/// reading.
+pub fn open_tokenizer(path: &Path) -> Result<Tokenizer> {
     let bytes = std::fs::read(path).map_err(|error| Error::reading(path, &error))?;
     let tokenizer = Tokenizer::from_bytes(bytes)
         .map_err(|error| Error::CorruptModel(format!("{} is not a tokenizer: {error}", path.display())))?;
@@ -67,6 +72,12 @@ pub fn byte_level(path: &Path) -> Result<Tokenizer> {
         return Err(Error::UnsupportedModel(format!("{} is not a byte-level tokenizer", path.display())));
     }
     Ok(tokenizer)
+}
+
+/// The tokens that a tokenizer marks as special.
+pub fn special_ids(tokenizer: &Tokenizer) -> HashSet<u32> {
+    let added = tokenizer.get_added_tokens_decoder();
+    added.into_iter().filter(|(_, token)| token.special).map(|(id, _)| id).collect()
 }
 
 /// The bytes that a byte-level token stands for: each of its characters is one byte (GPT-2, `bytes_to_unicode`). A token
@@ -104,5 +115,36 @@ mod tests {
         let table = Vocabulary::new(b"abc".to_vec(), vec![1, 1, 3]).unwrap();
         assert_eq!(table.text(&[0, 1, 2, 99, 0]), "abca");
         assert!(Vocabulary::new(b"abc".to_vec(), vec![1, 2]).is_err());
+    }
+
+    #[test]
+    fn a_table_decodes_whole_sequences_without_special_tokens() {
+        let json = r#"{
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "pre_tokenizer": null,
+            "post_processor": null,
+            "added_tokens": [
+                {"id": 0, "content": "<end>", "single_word": false, "lstrip": false, "rstrip": false,
+                 "normalized": false, "special": true},
+                {"id": 4, "content": "  ", "single_word": false, "lstrip": false, "rstrip": false,
+                 "normalized": true, "special": false}
+            ],
+            "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+            "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+                      "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "merges": [],
+                      "vocab": {"<end>": 0, "Ġa": 1, "Ã": 2, "©": 3}}
+        }"#;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokenizer.json");
+        std::fs::write(&path, json).unwrap();
+        let tokenizer = open_tokenizer(&path).unwrap();
+        let special = special_ids(&tokenizer);
+        assert_eq!(special, HashSet::from([0]));
+        let table = Vocabulary::of(&tokenizer, 100, |id| special.contains(&id)).unwrap();
+        // Two tokens are the bytes of one character.
+        assert_eq!(table.text(&[1, 2, 3, 4, 1, 0]), " aé   a");
+        assert_eq!(table.text(&[2]), "\u{fffd}");
+        assert_eq!(Vocabulary::of(&tokenizer, 2, |_| false).unwrap().text(&[0, 1, 2]), "<end> a");
+        std::fs::write(&path, json.replace("ByteLevel\", \"add", "Fuse\", \"add")).unwrap();
+        assert!(matches!(open_tokenizer(&path), Err(Error::UnsupportedModel(_))));
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use serde::{de::DeserializeOwned, Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer};
 
 use super::names::Layout;
 use crate::generate::{EarlyStopping, Settings};
+use crate::models::files::read_json;
 use crate::nn::Activation;
 use crate::{Error, Result};
 
@@ -250,10 +251,4 @@ impl VisionConfig {
     pub fn hidden_dim(&self, stage: usize) -> usize {
         (self.embed_dim[stage] as f64 * self.mlp_ratio) as usize
     }
-}
-
-/// A JSON file as `T`, with an error that names it.
-pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = std::fs::read(path).map_err(|error| Error::reading(path, &error))?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
 }

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::config::{read_json, Config};
+use super::config::Config;
 use super::names::{Layout, TOKEN_EMBEDDINGS};
 use super::processor::{Processor, Task};
 use super::Florence2;
+use crate::models::files::read_json;
 use crate::models::{Family, Model, Parts};
 use crate::weights::packed::Part;
 use crate::weights::{Names, Scope};
@@ -50,6 +51,8 @@ pub static FAMILY: Family = Family {
     name: "florence2",
     model_types: &["florence2"],
     tasks: &["<DETAILED_CAPTION>", "<CAPTION>", "<MORE_DETAILED_CAPTION>", "<OCR>"],
+    takes_prompt: false,
+    takes_image_splitting: false,
     recipes: RECIPES,
     part,
     names: |tensors| Some(Box::new(Layout::detect(tensors.iter().copied())?) as Box<dyn Names>),

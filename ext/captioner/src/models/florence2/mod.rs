@@ -103,6 +103,10 @@ impl Florence2 {
 }
 
 impl Model for Florence2 {
+    fn family(&self) -> &'static str {
+        FAMILY.name
+    }
+
     fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -116,14 +120,7 @@ impl Model for Florence2 {
     }
 
     fn check(&self, request: &Request) -> Result<()> {
-        family::task(request.task.as_deref())?;
-        let refused = [("prompt", request.prompt.is_some()), ("image_splitting", request.image_splitting.is_some())];
-        match refused.iter().find(|(_, is_given)| *is_given) {
-            Some((option, _)) => {
-                Err(Error::InvalidArgument(format!("this model answers its own tasks only: no {option}")))
-            }
-            None => Ok(()),
-        }
+        FAMILY.check_task(request)
     }
 
     fn begin(self: Arc<Self>, image: RgbImage, request: &Request) -> Result<Box<dyn Encoding>> {

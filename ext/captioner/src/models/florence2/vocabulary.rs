@@ -5,7 +5,7 @@ use std::path::Path;
 use tokenizers::{AddedToken, Tokenizer};
 
 use super::processor::Task;
-use crate::text::{byte_level, Vocabulary};
+use crate::text::{open_tokenizer, Vocabulary};
 use crate::{Error, Result};
 
 /// Reads `tokenizer.json` in `dir`: the table, and the ids of each task's prompt. `vocabulary` is the number of rows of the
@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// the byte-level kind.
 pub fn read(dir: &Path, vocabulary: usize) -> Result<(Vocabulary, Vec<Vec<u32>>)> {
     let path = dir.join("tokenizer.json");
-    let mut tokenizer = byte_level(&path)?;
+    let mut tokenizer = open_tokenizer(&path)?;
     append_special_tokens(&mut tokenizer, vocabulary)
         .map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))?;
     let prompts: Vec<Vec<u32>> = Task::ALL

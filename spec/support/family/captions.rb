@@ -1,14 +1,16 @@
 # frozen_string_literal: true
 
 require "timeout"
+require_relative "../library"
 
-RSpec.describe "captioning" do
-  subject(:captioner) { MemeCaptioner.select("mine") }
+RSpec.shared_examples "captions" do |specimen|
+  include Library
 
   around { |example| Dir.mktmpdir { |folder| Dir.chdir(folder) { example.run } } }
 
-  before { MemeCaptioner.register("mine", path: Checkpoints.tiny) }
+  before { MemeCaptioner.register("mine", path: specimen.folder) }
 
+  let(:captioner) { MemeCaptioner.select("mine") }
   let(:path) { png_file(".", width: 40, height: 30) }
   let(:options) { { max_new_tokens: 8 } }
   let(:caption) { captioner.extract(path, **options) }
@@ -19,9 +21,29 @@ RSpec.describe "captioning" do
     expect(others.map { |image| captioner.extract(image, **options) }).to all eq caption
   end
 
-  it "takes every task" do
-    captions = MemeCaptioner::Generation::TASKS.map { |task| captioner.extract(path, task: task, **options) }
-    expect(captions).to all be_a(String)
+  it "takes every task of its family, and what else that takes" do
+    family = MemeCaptioner::Families.fetch(MemeCaptioner::Native.describe(specimen.folder)["family"])
+    expect(captioner.tasks).to eq family.tasks
+    expect(captioner.tasks.map { |task| captioner.extract(path, task: task, **options) }).to all be_a(String)
+    others = { prompt: "What does the text say?", image_splitting: false }
+    others.each do |option, value|
+      ask = -> { captioner.extract(path, option => value, **options) }
+      family.takes?(option) ? expect(ask.call).to(be_a(String)) : expect(&ask).to(raise_error(ArgumentError, /#{option}: is not/))
+    end
+  end
+
+  it "finds the same tasks in the checkpoint as Ruby knows" do
+    expect(MemeCaptioner::Native.describe(specimen.folder)["tasks"]).to match_array captioner.tasks
+  end
+
+  it "tells the seconds of the stages that docs/rails.md names" do
+    stages = File.read("#{Commands::ROOT}/docs/rails.md")[/that the model's family has: (.*)\./, 1].split(", ").map(&:to_sym)
+    generation = captioner.generation(**options)
+    _, facts = MemeCaptioner::Engine.caption(MemeCaptioner::Weights.model(captioner.info), MemeCaptioner::Input.new(path),
+                                             generation)
+    expect(facts).to include(tokens: be_between(1, 8), bytes: File.size(path))
+    expect(facts[:seconds].keys - stages).to be_empty
+    expect(facts[:seconds]).to include(image: be > 0, vision: be > 0, decoder: be > 0)
   end
 
   it "captions in several threads at once" do
@@ -33,7 +55,7 @@ RSpec.describe "captioning" do
     ticker = Thread.new { loop { sleep(0.001) && ticks += 1 } }
     captioner.load
     before = ticks
-    captioner.extract(path)
+    captioner.extract(path, **options)
     expect(ticks).to be > before
   ensure
     ticker.kill
@@ -54,19 +76,11 @@ RSpec.describe "captioning" do
     raise
   end
 
-  it "knows and frees the weights in memory" do
-    captioner.load
-    expect(MemeCaptioner.loaded["mine"]).to be_between(10_000, File.size("#{Checkpoints.tiny}/model.safetensors") * 2)
-    expect(MemeCaptioner.unload("mine")).to be true
-    expect(MemeCaptioner.loaded).not_to include("mine")
-    expect(caption).to be_a String
-  end
-
   it "gives the same text with weights read into memory" do
     expected = caption
-    MemeCaptioner.unload("mine")
     MemeCaptioner.config.map_weights = false
     expect(captioner.extract(path, **options)).to eq expected
+    expect(MemeCaptioner.loaded.keys).to eq ["mine"]
   end
 
   it "gives the same text with one thread" do
@@ -75,46 +89,22 @@ RSpec.describe "captioning" do
     expect(captioner.extract(path, **options)).to eq expected
   end
 
-  describe "what is no image" do
-    def expect_unreadable(image)
-      expect { captioner.extract(image) }.to raise_error(MemeCaptioner::UnreadableImageError)
-    end
+  it "turns a caption's token ids into its text" do
+    text, ids = captioner.transcribe(path, captioner.generation(**options))
+    expect([text, ids]).to match [caption, all(be_an(Integer))]
+    scores = captioner.score(path, captioner.generation(**options), ids)
+    expect(scores.map(&:first)).to eq ids.last(scores.size)
+  end
 
-    it "is a typed error that names the file" do
-      File.write("notes.txt", "no image")
-      expect { captioner.extract("notes.txt") }.to raise_error(MemeCaptioner::UnreadableImageError, /notes.txt/)
-    end
-
-    it "may be empty, cut off, a folder, or a stream of text" do
-      File.write("empty.png", "")
-      File.binwrite("cut.png", png.byteslice(0, 40))
-      ["empty.png", "cut.png", ".", StringIO.new("text"), StringIO.new].each { |image| expect_unreadable(image) }
-    end
-
-    it "may be missing, which is Ruby's own error" do
-      expect { captioner.extract("missing.png") }.to raise_error(Errno::ENOENT, /missing.png/)
-    end
-
-    it "may be too large to be decoded" do
-      huge = png.dup
-      huge[16, 8] = [60_000, 60_000].pack("NN")
-      huge[29, 4] = [Zlib.crc32(huge[12, 17])].pack("N")
-      expect { captioner.extract(StringIO.new(huge)) }.to raise_error(MemeCaptioner::ImageTooLargeError)
-      MemeCaptioner.config.max_pixels = 100
-      expect { captioner.extract(path) }.to raise_error(MemeCaptioner::ImageTooLargeError, /100/)
-    end
-
-    it "does not stop a batch" do
-      File.write("notes.txt", "no image")
-      results = captioner.extract_all([path, "notes.txt", "missing.png", path], **options).to_a
-      expect(results.map { |_, result| result.class })
-        .to eq [String, MemeCaptioner::UnreadableImageError, MemeCaptioner::UnreadableImageError, String]
-    end
+  it "captions the rows of an application, in jobs", if: specimen.learned do
+    row = captioned { captions :description, from: :path, model: "mine", max_new_tokens: 8 }.create!(path: path)
+    MemeCaptioner::CaptionJob.perform_now(row)
+    expect(row.reload.description.to_s).to eq caption.strip
   end
 
   describe "a model folder that is not right" do
     def broken
-      FileUtils.cp_r(Checkpoints.tiny, "model")
+      FileUtils.cp_r(specimen.folder, "model")
       FileUtils.chmod_R("u+w", "model")
       yield "model/model.safetensors"
       MemeCaptioner.register("broken", path: "model")
@@ -133,7 +123,8 @@ RSpec.describe "captioning" do
 
     it "may have a configuration of another family" do
       model = broken { File.write("model/config.json", '{"model_type": "llama"}') }
-      expect { model.load }.to raise_error(MemeCaptioner::PermanentError, /llama|config.json/)
+      expect { model.load }.to raise_error(MemeCaptioner::UnsupportedModelError, /llama/)
+      expect { model.tasks }.to raise_error(MemeCaptioner::UnsupportedModelError, /llama/)
     end
   end
 end

@@ -2,17 +2,16 @@
 
 require "meme_captioner/memory"
 
-RSpec.describe "weights that are held once" do
-  subject(:captioner) { MemeCaptioner.select("packed") }
-
+RSpec.shared_examples "weights that are held once" do |specimen|
   around { |example| Dir.mktmpdir { |folder| Dir.chdir(folder) { example.run } } }
 
   before do
     MemeCaptioner.config.cache_dir = "models"
-    MemeCaptioner.register("packed", path: Checkpoints.tiny, quantization: :nf4)
+    MemeCaptioner.register("packed", path: specimen.folder, quantization: :nf4)
     captioner.download
   end
 
+  let(:captioner) { MemeCaptioner.select("packed") }
   let(:image) { png_file(".", width: 40, height: 30) }
   let(:file) { File.realpath(Dir["models/*.safetensors"].first) }
   let(:caption) { captioner.extract(image, max_new_tokens: 8) }
@@ -90,7 +89,7 @@ RSpec.describe "weights that are held once" do
 
   # With every page of the file present in this process.
   def share
-    MemeCaptioner::Engine.load(captioner.info, file).touch
+    MemeCaptioner::Weights.load(captioner.info, file).touch
     MemeCaptioner::Memory::Usage.file_share([file])
   end
 end

@@ -1,10 +1,9 @@
 # frozen_string_literal: true
 
-RSpec.describe "threads beside a caption" do
-  subject(:captioner) { MemeCaptioner.select("Florence-2-tiny").load }
+RSpec.shared_examples "threads beside a caption" do |specimen|
+  before { MemeCaptioner.register("mine", path: specimen.quick) }
 
-  after { MemeCaptioner.unload("Florence-2-tiny") }
-
+  let(:captioner) { MemeCaptioner.select("mine").load }
   let(:image) { "#{Commands::ROOT}/data/memes/meme-04.jpg" }
   let(:caption) { captioner.extract(image) }
 
@@ -43,7 +42,7 @@ RSpec.describe "threads beside a caption" do
   it "may unload and load the model meanwhile" do
     expected = caption
     done = false
-    churn = Thread.new { MemeCaptioner.unload("Florence-2-tiny") && sleep(0.005) until done }
+    churn = Thread.new { MemeCaptioner.unload("mine") && sleep(0.005) until done }
     expect(Array.new(10) { captioner.extract(image) }).to all eq expected
   ensure
     done = true

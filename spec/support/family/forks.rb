@@ -1,13 +1,13 @@
 # frozen_string_literal: true
 
 require "parallel"
-require_relative "../support/children"
+require_relative "../children"
 
-RSpec.describe "captions before and after a fork" do
+RSpec.shared_examples "captions before and after a fork" do |specimen|
   include Children
 
   before do
-    MemeCaptioner.register("quick", path: Checkpoints.quick)
+    MemeCaptioner.register("quick", path: specimen.quick)
     MemeCaptioner.config.max_concurrent = 3
     expected
   end
@@ -42,7 +42,7 @@ RSpec.describe "captions before and after a fork" do
   it "are right where the parent's threads load and drop models at the moment of the fork" do
     running = true
     MemeCaptioner.config.memory_limit = 1
-    names = %w[one two].each { |name| MemeCaptioner.register(name, path: Checkpoints.quick) }
+    names = %w[one two].each { |name| MemeCaptioner.register(name, path: specimen.quick) }
     threads = names.map { |name| Thread.new { MemeCaptioner.select(name).load while running } }
     3.times do
       children = Array.new(100) { sleep(0.001 * rand) && child { MemeCaptioner.unload("quick") } }

@@ -1,9 +1,9 @@
 # frozen_string_literal: true
 
-RSpec.describe "weights in the memory of a process" do
+RSpec.shared_examples "weights in the memory of a process" do |specimen|
   around { |example| Dir.mktmpdir { |folder| Dir.chdir(folder) { example.run } } }
 
-  before { names.each { |name| MemeCaptioner.register(name, path: Checkpoints.tiny) } }
+  before { names.each { |name| MemeCaptioner.register(name, path: specimen.quick) } }
 
   let(:names) { %w[one two three] }
   let(:image) { png_file(".", width: 40, height: 30) }
@@ -14,7 +14,7 @@ RSpec.describe "weights in the memory of a process" do
 
   it "are listed with their bytes and freed by name" do
     load("one", "two")
-    weights = File.size("#{Checkpoints.tiny}/model.safetensors")
+    weights = File.size("#{specimen.quick}/model.safetensors")
     expect(MemeCaptioner.loaded).to match("one" => be_within(10).percent_of(weights), "two" => Integer)
     expect([MemeCaptioner.unload("one"), MemeCaptioner.unload("one")]).to eq [true, false]
     expect(MemeCaptioner.loaded.keys).to eq ["two"]
