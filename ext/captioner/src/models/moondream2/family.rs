@@ -8,18 +8,19 @@ use super::names::Prefix;
 use super::processor::{Processor, TASKS};
 use super::Moondream2;
 use crate::kernels::Buffer;
+use crate::models::files::read_json;
 use crate::models::{Family, Model, Parts};
-use crate::text::{byte_level, TextEncoder, Vocabulary};
+use crate::text::{open_tokenizer, special_ids, TextEncoder, Vocabulary};
 use crate::weights::packed::Part;
 use crate::weights::{Names, Scope};
 use crate::{Error, Result};
 
 /// Recipes, the smallest files first. Patches are few and everything passes them: they stay in 16 bits.
 const RECIPES: &[(&str, &str)] = &[
-    ("nf4", "all=nf4-64-double,text.wte=int8,text.lm_head=int8,vision.patch_emb=keep"),
+    ("nf4", "all=nf4-64-double,embedding=int8,head=int8,vision.patch_emb=keep"),
     ("int8", "all=int8,vision.patch_emb=keep"),
     // What LLM.int8() would convert, a head left as it is: the layers of both towers and the projector.
-    ("linears", "all=int8,text.wte=keep,text.lm_head=keep,vision.patch_emb=keep"),
+    ("linears", "all=int8,embedding=keep,head=keep,vision.patch_emb=keep"),
 ];
 
 /// moondream2.
@@ -27,6 +28,8 @@ pub static FAMILY: Family = Family {
     name: "moondream2",
     model_types: &["moondream1"],
     tasks: TASKS,
+    takes_prompt: true,
+    takes_image_splitting: false,
     recipes: RECIPES,
     part,
     names: |tensors| Some(Box::new(Prefix::detect(tensors)?) as Box<dyn Names>),
@@ -36,8 +39,8 @@ pub static FAMILY: Family = Family {
 
 fn part(name: &str) -> Option<Part> {
     match name {
-        // The output layer is as large as the table, and packed like it.
-        "text.wte" | "text.lm_head.weight" => Some(Part::Embedding),
+        "text.wte" => Some(Part::Embedding),
+        "text.lm_head.weight" => Some(Part::Head),
         name if name.starts_with("vision.") => Some(Part::Vision),
         name if name.starts_with("text.") => Some(Part::Decoder),
         _ => None,
@@ -48,17 +51,14 @@ fn part(name: &str) -> Option<Part> {
 const CONFIG: &str = "config";
 
 fn read(dir: &Path, _: &[&str]) -> Result<Parts> {
-    let path = dir.join("config.json");
-    let text = std::fs::read_to_string(&path).map_err(|error| Error::reading(&path, &error))?;
-    let config = Config::from_json(&text)?;
+    let config: serde_json::Value = read_json(&dir.join("config.json"))?;
+    let rows = Config::from_json(&config.to_string())?.config.text.vocab_size;
     let path = dir.join("tokenizer.json");
-    let tokenizer = byte_level(&path)?;
-    let added = tokenizer.get_added_tokens_decoder();
-    let is_special = |id: u32| added.get(&id).is_some_and(|token| token.special);
-    let rows = config.config.text.vocab_size;
+    let tokenizer = open_tokenizer(&path)?;
+    let special = special_ids(&tokenizer);
     let mut parts = Parts::default();
-    parts.put(CONFIG, &serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default())?;
-    parts.put_vocabulary(&Vocabulary::of(&tokenizer, rows, is_special)?);
+    parts.put(CONFIG, &config)?;
+    parts.put_vocabulary(&Vocabulary::of(&tokenizer, rows, |id| special.contains(&id))?);
     parts.put_tokenizer(std::fs::read(&path).map_err(|error| Error::reading(&path, &error))?);
     Ok(parts)
 }
@@ -108,7 +108,7 @@ mod tests {
     fn every_matrix_has_one_part() {
         for (name, expected) in [
             ("text.wte", Some(Part::Embedding)),
-            ("text.lm_head.weight", Some(Part::Embedding)),
+            ("text.lm_head.weight", Some(Part::Head)),
             ("text.blocks.0.mlp.fc1.weight", Some(Part::Decoder)),
             ("vision.blocks.0.mlp.fc1.weight", Some(Part::Vision)),
             ("vision.proj_mlp.fc2.weight", Some(Part::Vision)),

@@ -77,6 +77,10 @@ fn settings(eos_token_id: u32) -> Settings {
 }
 
 impl Model for Moondream2 {
+    fn family(&self) -> &'static str {
+        FAMILY.name
+    }
+
     fn settings(&self) -> &Settings {
         &self.settings
     }

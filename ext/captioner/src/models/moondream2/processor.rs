@@ -2,6 +2,7 @@
 
 use super::config::{Config, QueryTemplate, Sections, TokenizerConfig};
 use super::crops::{Cropping, Crops};
+use super::FAMILY;
 use crate::image::RgbImage;
 use crate::models::Request;
 use crate::text::{Prompt, PromptBuilder, TextEncoder, Vocabulary};
@@ -47,15 +48,10 @@ impl Processor {
     /// `InvalidArgument` for what the model cannot be asked, `UnsupportedModel` where the checkpoint has no words for it,
     /// `CorruptModel` for a tokenizer that does not belong to the weights.
     pub fn prompt(&self, request: &Request) -> Result<Prompt> {
-        if request.image_splitting.is_some() {
-            return Err(Error::InvalidArgument("image_splitting is no option of moondream2; leave it out".into()));
-        }
-        let words = match (&request.task, &request.prompt) {
-            (Some(_), Some(_)) => {
-                return Err(Error::InvalidArgument("a task and a prompt exclude each other; give one of them".into()))
-            }
-            (_, Some(question)) => self.question(question)?,
-            (task, None) => self.task(task.as_deref().unwrap_or(TASKS[0]))?,
+        FAMILY.check_task(request)?;
+        let words = match &request.prompt {
+            Some(question) => self.question(question)?,
+            None => self.task(request.task.as_deref().unwrap_or(TASKS[0]))?,
         };
         if let Some(id) = words.iter().find(|id| **id as usize >= self.rows) {
             return Err(Error::CorruptModel(format!(
@@ -77,10 +73,6 @@ impl Processor {
     }
 
     fn task(&self, task: &str) -> Result<Vec<u32>> {
-        if !TASKS.contains(&task) {
-            let known = TASKS.join(", ");
-            return Err(Error::InvalidArgument(format!("unknown task {task:?}; moondream2 knows {known}")));
-        }
         let captions = self.tokenizer.templates.caption.as_ref().ok_or_else(|| missing("captions"))?;
         let ids = if task == TASKS[0] { &captions.short } else { &captions.normal };
         if ids.is_empty() {
@@ -90,9 +82,6 @@ impl Processor {
     }
 
     fn question(&self, question: &str) -> Result<Vec<u32>> {
-        if question.trim().is_empty() {
-            return Err(Error::InvalidArgument("an empty prompt; ask the question, or leave prompt out".into()));
-        }
         let QueryTemplate { prefix, suffix } =
             self.tokenizer.templates.query.as_ref().ok_or_else(|| missing("questions"))?;
         let words = self.encoder.encode(&format!(" {question}"))?;
