@@ -43,19 +43,19 @@ impl Encoding for Moondream2Encoding {
         self.finished = None;
         let model = &self.model;
         let (phase, part) = match &mut self.state {
-            State::Vision(progress) if !progress.is_done() => {
-                model.vision.step(progress)?;
-                if progress.is_done() {
-                    self.finished = Some(("vision", model.vision.features(progress)?));
+            State::Vision(progress) => match progress.features() {
+                None => {
+                    model.vision.step(progress)?;
+                    self.finished = progress.features().map(|features| ("vision", features.clone()));
+                    (Phase::Vision, "tower")
                 }
-                (Phase::Vision, "tower")
-            }
-            State::Vision(progress) => {
-                let image = model.vision.project(progress)?;
-                self.finished = Some(("image_features", image.clone()));
-                self.state = State::Image(image);
-                (Phase::Vision, "projector")
-            }
+                Some(features) => {
+                    let image = model.vision.project(features, progress.tiling)?;
+                    self.finished = Some(("image_features", image.clone()));
+                    self.state = State::Image(image);
+                    (Phase::Vision, "projector")
+                }
+            },
             State::Image(image) => {
                 let prefill = model.text.start(&self.prompt, image)?;
                 self.state = State::Prefill(prefill);

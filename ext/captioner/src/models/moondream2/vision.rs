@@ -31,23 +31,25 @@ pub struct Vision {
 
 /// The crops of an image on their way through the tower.
 pub struct Progress {
-    tiling: Tiling,
+    pub tiling: Tiling,
     crops: std::vec::IntoIter<RgbImage>,
     /// Crops that are worked on, and how many layers they are through.
     now: Option<(Tensor, usize)>,
     /// Features of the crops that are done, `[patches, channels]` each, one after the other.
     done: Vec<f32>,
+    /// Those of all crops, when the last is done.
+    features: Option<Tensor>,
 }
 
 impl Progress {
     /// Nothing is computed yet.
     pub fn new(tiling: Tiling, crops: Vec<RgbImage>) -> Self {
-        Self { tiling, crops: crops.into_iter(), now: None, done: Vec::new() }
+        Self { tiling, crops: crops.into_iter(), now: None, done: Vec::new(), features: None }
     }
 
-    /// Are all crops through the tower?
-    pub fn is_done(&self) -> bool {
-        self.now.is_none() && self.crops.len() == 0
+    /// Features of all crops, the whole image first, `[crops * patches, channels]`, when they are through the tower.
+    pub fn features(&self) -> Option<&Tensor> {
+        self.features.as_ref()
     }
 }
 
@@ -104,37 +106,35 @@ impl Vision {
         if *layer == self.vit.layers() {
             with_values(&self.vit.norm(x)?, |x| progress.done.extend_from_slice(x))?;
             progress.now = None;
+            if progress.crops.len() == 0 {
+                let (done, channels) = (std::mem::take(&mut progress.done), self.grid.channels);
+                let rows = done.len() / channels;
+                progress.features = Some(Tensor::from_vec(done, (rows, channels), &Device::Cpu)?);
+            }
         }
         Ok(())
     }
 
-    /// Features of all crops, the whole image first, `[crops * patches, channels]`.
-    ///
-    /// # Errors
-    /// Those of making a tensor.
-    pub fn features(&self, progress: &Progress) -> Result<Tensor> {
-        let channels = self.grid.channels;
-        Ok(Tensor::from_slice(&progress.done, (progress.done.len() / channels, channels), &Device::Cpu)?)
-    }
-
-    /// The image's embeddings, `[patches, proj_out_dim]`, when all crops are through the tower.
-    pub fn project(&self, progress: &Progress) -> Result<Tensor> {
-        let Grid { channels, .. } = self.grid;
+    /// The image's embeddings, `[patches, proj_out_dim]`, from the features of all its crops.
+    pub fn project(&self, features: &Tensor, tiling: Tiling) -> Result<Tensor> {
         let tokens = self.grid.tokens();
-        let (whole, windows) = progress.done.split_at(tokens * channels);
-        // A single window is the whole image.
-        let windows = if windows.is_empty() { whole } else { windows };
-        let (height, width, joined) = stitch(windows, progress.tiling, self.grid);
-        let pooled = pool(&joined, (height, width), self.grid);
-        let mut features = vec![0.0; 2 * whole.len()];
-        let parts = whole.chunks_exact(channels).zip(pooled.chunks_exact(channels));
-        for (out, (whole, pooled)) in features.chunks_exact_mut(2 * channels).zip(parts) {
-            out[..channels].copy_from_slice(whole);
-            out[channels..].copy_from_slice(pooled);
-        }
-        let hidden = self.fc1.forward(&Tensor::from_vec(features, (tokens, 2 * channels), &Device::Cpu)?)?;
+        let joined = with_values(features, |features| self.join(features, tiling))?;
+        let joined = Tensor::from_vec(joined, (tokens, 2 * self.grid.channels), &Device::Cpu)?;
+        let hidden = self.fc1.forward(&joined)?;
         in_place(&hidden, |hidden| hidden.par_chunks_mut(TILE_ROWS * 16).for_each(gelu_tanh))?;
         self.fc2.forward(&hidden)
+    }
+
+    /// Beside each feature of the whole image what the windows have there, `[patches, 2 * channels]`.
+    fn join(&self, features: &[f32], tiling: Tiling) -> Vec<f32> {
+        let channels = self.grid.channels;
+        let (whole, windows) = features.split_at(self.grid.tokens() * channels);
+        // A single window is the whole image.
+        let windows = if windows.is_empty() { whole } else { windows };
+        let (height, width, stitched) = stitch(windows, tiling, self.grid);
+        let pooled = pool(&stitched, (height, width), self.grid);
+        let pairs = whole.chunks_exact(channels).zip(pooled.chunks_exact(channels));
+        pairs.flat_map(|(whole, pooled)| [whole, pooled].concat()).collect()
     }
 }
 
