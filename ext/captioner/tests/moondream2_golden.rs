@@ -25,7 +25,7 @@ fn token_ids_and_text_equal_the_reference() {
     let mut wrong = Vec::new();
     for case in &cases.cases {
         let model = cases.model(case);
-        let end = model.settings().eos_token_id;
+        let end = model.settings().eos_token_ids[0];
         let mut run = cases.start(&model, case);
         while !run.is_done() {
             run.step().unwrap();

@@ -3,7 +3,7 @@
 mod moondream2_support;
 
 use captioner::kernels::Compute;
-use captioner::models::{self, Model, Request};
+use captioner::models::{self, Request};
 use captioner::Error;
 use moondream2_support::{until_first_logits, Cases};
 use safetensors::SafeTensors;

@@ -29,7 +29,7 @@ pub use crops::{Cropping, Crops, Tiling};
 pub use family::FAMILY;
 
 use super::{Encoding, Model, Request};
-use crate::generate::{EarlyStopping, Settings};
+use crate::generate::Settings;
 use crate::image::RgbImage;
 use crate::kernels::Buffer;
 use crate::weights::Scope;
@@ -64,16 +64,7 @@ impl Moondream2 {
 
 /// Greedy, as the published code is by default, to the end token.
 fn settings(eos_token_id: u32) -> Settings {
-    Settings {
-        num_beams: 1,
-        early_stopping: EarlyStopping::No,
-        length_penalty: 1.0,
-        no_repeat_ngram_size: 0,
-        forced_bos_token_id: None,
-        forced_eos_token_id: None,
-        decoder_start_token_id: 0,
-        eos_token_id,
-    }
+    Settings::greedy(vec![eos_token_id])
 }
 
 impl Model for Moondream2 {
