@@ -5,6 +5,8 @@ use std::ops::Range;
 use crate::kernels::isa::Isa;
 use crate::kernels::matrix::ActivationScales;
 
+use super::blocks::round_blocks;
+
 /// Rows in int8, in blocks of which each has its own scale; a whole row may be one. A block's largest magnitude is 127, so
 /// `value = code * scale`.
 #[derive(Debug, Default)]
@@ -40,10 +42,13 @@ impl Activations {
         self.scales.clear();
         self.offsets.clear();
         for (x, codes) in x.chunks_exact(cols).zip(self.codes.chunks_exact_mut(self.stride)) {
-            for (x, codes) in x.chunks(self.block).zip(codes[..cols].chunks_mut(self.block)) {
-                let (scale, sum) = round_row(isa, x, codes);
+            let mut add = |(scale, sum): (f32, i32)| {
                 self.scales.push(scale);
                 self.offsets.push(-128 * sum);
+            };
+            match scales {
+                ActivationScales::PerRow => add(round_row(isa, x, &mut codes[..cols])),
+                ActivationScales::PerBlock => round_blocks(isa, x, &mut codes[..cols], add),
             }
         }
     }
