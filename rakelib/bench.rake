@@ -8,12 +8,12 @@ namespace :bench do
     sh(*bench, "machine")
   end
 
-  desc "The matrix kernels in Florence-2's shapes, beside the machine's ceilings"
+  desc "The matrix kernels in the models' shapes, beside the machine's ceilings"
   task :kernels do
     sh "cargo", "bench", "--locked", "--package", "captioner", "--bench", "kernels"
   end
 
-  desc "The gem beside transformers, bitsandbytes and OpenVINO, pair by pair; `research/bench/setup` first. ROWS=a,b for some rows"
+  desc "The gem beside transformers, bitsandbytes and OpenVINO, pair by pair; research/bench/setup first. ROWS=a,b for some"
   task :peers do
     ruby "research/bench/compare", *(["--only", ENV["ROWS"]] if ENV["ROWS"])
   end

@@ -10,13 +10,13 @@ namespace :quality do
     require_relative "../research/quality/table"
   end
 
-  desc "Draw the study's held-out memes (COUNT=1024, SEED; needs research/training/requirements.txt and its fonts, PYTHON=python3)"
+  desc "Draw the study's held-out memes (COUNT=1024, SEED, PYTHON=python3 with research/training/requirements.txt; its fonts)"
   task memes: :library do
     sh ENV.fetch("PYTHON", "python3"), "-m", "memes", "--seed", seed.to_s, "--count", count.to_s, "--words", "seen",
        "--out", File.expand_path(Quality::Study.drawn(seed)), chdir: "research/training"
   end
 
-  desc "Caption COUNT=1024 memes with every quantized form of Florence-2-tiny (SEED, TASK, ONLY=rows, MINUTES: goes on next time)"
+  desc "Caption COUNT=1024 memes with every quantized form of the bundled model (SEED, TASK, ONLY=rows, MINUTES)"
   task study: :library do
     deadline = ENV["MINUTES"]&.then { |minutes| Time.now + (60 * Float(minutes)) }
     study = Quality::Study.new(count: count, seed: seed, task: ENV.fetch("TASK", "<DETAILED_CAPTION>"), deadline: deadline)
@@ -39,6 +39,7 @@ namespace :quality do
   task :arithmetic do
     require_relative "../research/quality/arithmetic"
     images = ENV.fetch("IMAGES", Dir["data/memes/meme-*"].join(",")).split(",")
-    puts Quality::Arithmetic.new(ENV.fetch("MODEL", "data/Florence-2-tiny"), images, ENV.fetch("RECIPE", "compact"))
+    model = ENV.fetch("MODEL") { MemeCaptioner::Catalogue.bundled.first.path }
+    puts Quality::Arithmetic.new(model, images, ENV.fetch("RECIPE", "compact"))
   end
 end

@@ -26,6 +26,6 @@ RSpec.configure do |config|
     MemeCaptioner.instance_variable_set(:@registry, MemeCaptioner::Registry.new)
     MemeCaptioner::Admission.instance_variable_set(:@told, {})
     MemeCaptioner.config.logger = Logger.new(File::NULL)
-    MemeCaptioner::Engine.loaded.each_key { |name| MemeCaptioner::Engine.unload(name) }
+    MemeCaptioner::Weights.loaded.each_key { |name| MemeCaptioner::Weights.unload(name) }
   end
 end

@@ -2,7 +2,7 @@
 
 # Captions images inside the Ruby process.
 #
-#   MemeCaptioner.select("Florence-2-base").extract("meme.jpg") # => "The image shows ..."
+#   MemeCaptioner.select.extract("meme.jpg") # => "The image shows ..."
 module MemeCaptioner
   @mutex = Mutex.new
   @registry = Registry.new
@@ -39,13 +39,13 @@ module MemeCaptioner
       Catalogue::SEEDED.first
     end
 
-    # Makes a Florence-2 of the application's own selectable: a folder, a packed file, or a repository at a
-    # fixed commit.
+    # Makes a model of the application's own selectable: a folder, a packed file, or a repository at a fixed commit. Its family
+    # is found out when it is used.
     # @param name [String] letters, digits, dots, dashes and underscores
     # @param path [String, #to_path, nil] the folder or the packed file
     # @param repo [String, nil] owner/name on the hub
     # @param revision [String, nil] the commit, with repo:
-    # @param quantization [:nf4, nil]
+    # @param quantization [:int8, :nf4, nil] nil for the checkpoint's own precision
     # @return [ModelInfo]
     # @raise [ArgumentError] for wrong arguments, and for a name that another model has
     def register(name, path: nil, repo: nil, revision: nil, quantization: nil)
@@ -58,21 +58,21 @@ module MemeCaptioner
     # @param base [String] the model in full precision
     # @param candidates [Array<String>] the models in question
     # @param out [String, nil] a folder for the report; what is computed is kept there, so that an interrupted run goes on
-    # @param options [Hash] task:, and judgements:, a file that a report's page saved
+    # @param options [Hash] task: or prompt:, and judgements:, a file that a report's page saved
     # @yieldparam row [Validation::Row] each image as it is done, with
     # @yieldparam done [Integer] how many are done
     # @yieldparam total [Integer] of how many
     # @return [Validation::Outcome]
     # @raise [Error] if a model cannot be loaded; an image that cannot be read stops nothing
     # @raise [ArgumentError] if there is nothing to compare
-    def validate(images = nil, base:, candidates:, out: nil, **options, &)
+    def validate(images = nil, base:, candidates:, out: nil, **options, &block)
       models = [base, *candidates].map { |name| candidate(name) }
-      Validation.new(images, base: models.first, candidates: models.drop(1), **options).run(out, &)
+      Validation.new(images, base: models.first, candidates: models.drop(1), **options).run(out, &block)
     end
 
     # @return [Hash{String => Integer}] the models in this process's memory, with the bytes of their weights
     def loaded
-      Engine.loaded
+      Weights.loaded
     end
 
     # Frees a model's weights as soon as no caption uses them.
@@ -80,7 +80,7 @@ module MemeCaptioner
     # @return [Boolean] whether it was loaded
     # @raise [UnknownModelError]
     def unload(name)
-      Engine.unload(@registry.fetch(name).name)
+      Weights.unload(@registry.fetch(name).name)
     end
 
     # @return [Configuration] the settings of this process

@@ -18,21 +18,20 @@ module MemeCaptioner
     # @raise [PermanentError] where there is no /proc
     def initialize(info, images: IMAGES, max_new_tokens: MAX_NEW_TOKENS)
       Memory::Usage.require_proc
-      raise UnsupportedModelError, "#{info.name} has no weights to measure" unless info.supported? && info.family != :test
+      raise UnsupportedModelError, "#{info.name} has no weights to measure" unless info.weights?
 
       @info = info
       @images = Array.new(images) { |i| samples[i % samples.size] }
       @max_new_tokens = max_new_tokens
-      @source = info.local? ? info.path : Engine.cached(info)
-      raise ModelUnavailableError, "#{info.name} is not on this machine; download it first" unless @source
+      @source = Weights.present(info)
     end
 
     # @return [Hash{Symbol => Object}] model, compute, kernels, threads, images and max_new_tokens; `captions_per_minute`, one
-    #   after the other; `seconds` of a caption (medians): total, image, vision, encoder, decoder; `ms_per_token`; `tokens` of a
+    #   after the other; `seconds` of a caption (medians): total, and the stages of its family; `ms_per_token`; `tokens` of a
     #   caption (median); `added_peak_mib`, the memory that loading and captioning added at its peak; `exact`, the same computed
     #   exactly, with `captions_equal` and `times_faster` (how much faster the mode in use is); nil if it is exact by itself
     def report
-      place = Engine.pack(@info, @source)
+      place = Weights.pack(@info, @source)
       texts, figures = measure(place)
       exact = compare(place, texts, figures) unless exact?
       { model: @info.name, compute: MemeCaptioner.config.compute, threads: MemeCaptioner.config.threads || Etc.nprocessors,
@@ -73,13 +72,13 @@ module MemeCaptioner
     def speed(captions)
       seconds = captions.map { |caption| caption[:seconds] }
       tokens = captions.map { |caption| caption[:tokens] }
-      steps = seconds.zip(tokens).map { |times, count| 1000 * times[:decoder] / count }
+      steps = seconds.zip(tokens).map { |times, count| 1000 * times.fetch(:decoder, 0) / count }
       { captions_per_minute: (60 * captions.size / seconds.sum { |times| times[:total] }).round(1),
         seconds: medians(seconds), ms_per_token: median(steps).round(2), tokens: median(tokens) }
     end
 
     def medians(seconds)
-      seconds.first.keys.to_h { |stage| [stage, median(seconds.map { |times| times[stage] }).round(4)] }
+      seconds.flat_map(&:keys).uniq.to_h { |stage| [stage, median(seconds.map { |times| times.fetch(stage, 0) }).round(4)] }
     end
 
     def median(values)

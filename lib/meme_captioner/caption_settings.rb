@@ -6,7 +6,7 @@ require "active_support/core_ext/string/filters"
 module MemeCaptioner
   # What a model declared with `captions`: the columns, where the image comes from, and how it is captioned.
   # @api private
-  CaptionSettings = Struct.new(:column, :source, :error, :model, :limit, :task, keyword_init: true) do
+  CaptionSettings = Struct.new(:column, :source, :error, :model, :limit, :options, keyword_init: true) do
     # @return [String] why a row has no caption, as one line that any database takes, cut to the column's limit if it has one
     def self.reason(error, limit)
       text = error.message.dup.force_encoding(Encoding::UTF_8).scrub.delete("\0").squish
@@ -21,7 +21,7 @@ module MemeCaptioner
 
     # @return [String]
     def caption(record)
-      text = captioner.extract(record.public_send(source), task: task).strip
+      text = captioner.extract(record.public_send(source), **options).strip
       # Kept empty the row would be captioned again and again.
       raise ImageError, "#{record.class.name} #{record.id}: the model has nothing to say about the image" if text.empty?
 

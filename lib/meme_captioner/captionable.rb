@@ -34,11 +34,13 @@ module MemeCaptioner
       # @param model [String, #call, nil] a name of {MemeCaptioner.models}, or what answers one; nil for the default
       # @param limit [Integer, nil] the longest caption in characters, nil for what the column takes: a longer one is cut at a
       #   word's end
-      # @param task [String] as for {Captioner#extract}
+      # @param options [Hash] as for {Captioner#extract}; whether the model takes them is found out when it is asked
       # @return [void]
-      def captions(column, from:, error: nil, model: nil, limit: 500, task: Generation::DEFAULT_TASK)
+      # @raise [ArgumentError, TypeError] for options that no model takes
+      def captions(column, from:, error: nil, model: nil, limit: 500, **options)
+        Generation.new(Families.any, **options)
         self.caption_settings = CaptionSettings.new(column: column, source: from, error: error, model: model,
-                                                    limit: limit, task: Generation.new(task: task).task)
+                                                    limit: limit, options: options)
       end
 
       # Rows without a caption. Those with a recorded error are left out unless the environment has RETRY_FAILED=1.

@@ -29,9 +29,16 @@ module MemeCaptioner
       @admission = admission
     end
 
+    # What the model can be asked, the default first. Where the application registered the model without saying more, its
+    # files tell, so a repository is fetched then.
+    # @return [Array<String>]
+    def tasks
+      family.tasks
+    end
+
     # @return [Boolean] whether the model's files are on this machine; asks no network
     def downloaded?
-      info.supported? && Weights.available?(info)
+      Weights.available?(info)
     end
 
     # Fetches what is missing, checks the files, and packs them where the model is quantized. Several processes at once do
@@ -40,7 +47,6 @@ module MemeCaptioner
     # @return [self]
     # @raise [ModelUnavailableError, CorruptModelError, DownloadError, UnsupportedModelError]
     def download(&)
-      require_support
       Weights.download(info, &)
       self
     end
@@ -54,30 +60,35 @@ module MemeCaptioner
 
     # Captions one image.
     # @param image [String, #to_path, #read, #open] a path, an IO or upload, an ActiveStorage blob or attachment; never a URL
-    # @param task [String] <CAPTION>, <DETAILED_CAPTION>, <MORE_DETAILED_CAPTION> or <OCR>
+    # @param task [String, nil] one of {#tasks}; the first of them where there is neither a task nor a prompt
+    # @param prompt [String, nil] a question of the caller's own, for models of families that take one
+    # @param image_splitting [Boolean, nil] false looks at the image as a whole only, which is much faster and sees less; for
+    #   models of families that look at tiles, nil for the checkpoint's own setting
     # @param num_beams [Integer, nil] nil for the checkpoint's own setting
-    # @param max_new_tokens [Integer, nil] nil for as many as the model allows, 1024 at most
+    # @param max_new_tokens [Integer, nil] nil for as many as the model allows
     # @return [String]
     # @raise [ImageError] if the image cannot be read or is too large
     # @raise [Errno::ENOENT] if there is no such file
     # @raise [ArgumentError, TypeError] for wrong arguments
-    def extract(image, task: Generation::DEFAULT_TASK, num_beams: nil, max_new_tokens: nil)
-      generation = Generation.new(task: task, num_beams: num_beams, max_new_tokens: max_new_tokens)
+    def extract(image, task: nil, prompt: nil, image_splitting: nil, num_beams: nil, max_new_tokens: nil)
+      generation = generation(task: task, prompt: prompt, image_splitting: image_splitting, num_beams: num_beams,
+                              max_new_tokens: max_new_tokens)
       caption(Input.new(image), generation)
     end
 
     # Captions many images. An image that fails yields its error and the batch goes on: a missing file, or an argument that is
     # no image, as an {UnreadableImageError} whose cause is the original error. A model that cannot be loaded raises.
     # @param images [#each]
+    # @param options [Hash] those of {#extract}
     # @yieldparam image [Object] as it was given
     # @yieldparam result [String, MemeCaptioner::Error]
     # @return [self, Enumerator] an Enumerator without a block
-    def extract_all(images, task: Generation::DEFAULT_TASK, num_beams: nil, max_new_tokens: nil)
-      generation = Generation.new(task: task, num_beams: num_beams, max_new_tokens: max_new_tokens)
+    def extract_all(images, **options)
+      generation = generation(**options)
       raise TypeError, "extract_all takes a list of images, got #{images.class}" unless images.respond_to?(:each)
 
       unless block_given?
-        return enum_for(:extract_all, images, task: task, num_beams: num_beams, max_new_tokens: max_new_tokens) do
+        return enum_for(:extract_all, images, **options) do
           images.size if images.respond_to?(:size)
         end
       end
@@ -88,9 +99,22 @@ module MemeCaptioner
     end
 
     # @api private
+    # @return [Family] of the model; as for {#tasks}
+    def family
+      Weights.family(info)
+    end
+
+    # @api private
+    # @param options [Hash] as for {#extract}
+    # @return [Generation]
+    # @raise [ArgumentError, TypeError] for what the model cannot be asked
+    def generation(**options)
+      Generation.new(family, **options)
+    end
+
+    # @api private
     # @return [String] where the weights are: the model's folder, or its packed file
     def place
-      require_support
       Weights.place(info)
     end
 
@@ -118,7 +142,7 @@ module MemeCaptioner
 
     def caption(input, generation)
       ready = model
-      Events.report("extract", { model: name, task: generation.task }) do |payload|
+      Events.report("extract", { model: name, **generation.question }) do |payload|
         text, facts = Engine.caption(ready, input, generation)
         payload.update(facts)
         text
@@ -127,7 +151,6 @@ module MemeCaptioner
 
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
-      require_support
       Weights.model(info) { |place| Admission.check(info, place) if @admission }
     end
 
@@ -143,13 +166,6 @@ module MemeCaptioner
       raise UnreadableImageError, reason.message, cause: reason
     rescue UnreadableImageError => e
       e
-    end
-
-    def require_support
-      return if info.supported?
-
-      able = MemeCaptioner.models.select(&:supported?).map(&:name)
-      raise UnsupportedModelError, "#{name} is not available in meme_captioner #{VERSION}; available are #{able.join(", ")}"
     end
   end
 end

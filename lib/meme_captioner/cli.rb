@@ -6,7 +6,7 @@ require "meme_captioner/bench"
 require "meme_captioner/memory"
 require_relative "cli/model_argument"
 require_relative "cli/progress_line"
-require_relative "cli/task_argument"
+require_relative "cli/question_argument"
 require_relative "cli/bench_command"
 require_relative "cli/caption_command"
 require_relative "cli/check_command"
@@ -26,14 +26,14 @@ module MemeCaptioner
                  "memory" => MemoryCommand, "models" => ModelsCommand, "validate" => ValidateCommand }.freeze
 
     USAGE = <<~TEXT
-      Usage: meme_captioner caption IMAGE... [--model NAME] [--task TASK] [--json]
+      Usage: meme_captioner caption IMAGE... [--model NAME] [--task TASK | --prompt TEXT] [--json]
              meme_captioner download NAME
              meme_captioner models [--json]
              meme_captioner check NAME
              meme_captioner memory NAME [--processes N] [--captions N] [--json]
              meme_captioner bench [--model NAME] [--images N] [--json]
-             meme_captioner validate [IMAGE or FOLDER...] [--base NAME] [--candidate NAME...] [--task TASK]
-                                     [--compute MODE] [--out DIR] [--judgements FILE]
+             meme_captioner validate [IMAGE or FOLDER...] [--base NAME] [--candidate NAME...]
+                                     [--task TASK | --prompt TEXT] [--compute MODE] [--out DIR] [--judgements FILE]
              meme_captioner version
     TEXT
 

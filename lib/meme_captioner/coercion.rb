@@ -15,7 +15,6 @@ module MemeCaptioner
       count: "a positive integer",
       flag: "true or false (as text: 1, true, yes, on, 0, false, no, off)",
       path: "a path",
-      recipe: "compact, mixed, precise or balanced",
       compute: "fast, bf16 or exact",
       logger: "a logger (as text: stderr, stdout or a path)"
     }.freeze
@@ -27,7 +26,8 @@ module MemeCaptioner
         result = public_send(kind, value)
         return result unless result.nil?
 
-        raise ArgumentError, "#{name} must be #{EXPECTED.fetch(kind)}, got #{value.inspect}"
+        expected = kind == :recipe ? "one of #{Families.recipes.join(", ")}" : EXPECTED.fetch(kind)
+        raise ArgumentError, "#{name} must be #{expected}, got #{value.inspect}"
       end
 
       def count(value)
@@ -40,7 +40,7 @@ module MemeCaptioner
       end
 
       def recipe(value)
-        %i[compact mixed precise balanced].find { |recipe| recipe.to_s == value.to_s }
+        Families.recipes.find { |recipe| recipe.to_s == value.to_s }
       end
 
       def compute(value)

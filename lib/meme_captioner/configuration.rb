@@ -18,7 +18,7 @@ module MemeCaptioner
       max_pixels: [:count, 89_478_485],
       memory_limit: [:count, nil],
       map_weights: [:flag, true],
-      recipe: %i[recipe mixed],
+      recipe: [:recipe, nil],
       compute: %i[compute fast],
       allow_withheld: [:flag, false],
       logger: [:logger, nil]
@@ -40,9 +40,8 @@ module MemeCaptioner
     # @!attribute [rw] map_weights
     #   @return [Boolean] map weights from their file (shared between processes) instead of reading them into memory
     # @!attribute [rw] recipe
-    #   @return [Symbol] how a model in 4 bits is packed: :compact has every matrix in 4 bits; :mixed the few in 8 that most
-    #     errors come from; :precise the decoder and the token table in 8 too; :balanced the token table in 8 and patch
-    #     convolutions in 16. A checkpoint that bitsandbytes quantized keeps its own 4-bit tensors.
+    #   @return [Symbol, nil] how a quantized model is packed, where its family has a recipe of this name for the quantization;
+    #     nil for the default of each. docs/models.md lists them. A checkpoint that bitsandbytes quantized keeps its own tensors.
     # @!attribute [rw] compute
     #   @return [Symbol] how products with weights are computed: :fast multiplies weights in 4 or 8 bits in int8 and others in
     #     32-bit floating point, :bf16 rounds all to bf16, :exact computes all in 32 bits
@@ -90,7 +89,7 @@ module MemeCaptioner
       "#<#{self.class} #{@values.except(:logger).map { |name, value| "#{name}=#{value.inspect}" }.join(" ")}>"
     end
 
-    # @return [String] where models in 4 bits are kept: cache_dir, or a folder of their own in the user's cache
+    # @return [String] where packed models are kept: cache_dir, or a folder of their own in the user's cache
     def packed_dir
       cache_dir || File.join(@env["XDG_CACHE_HOME"] || File.expand_path("~/.cache"), "meme_captioner")
     end

@@ -3,15 +3,11 @@
 MemeCaptioner.autoload :Native, File.expand_path("native", __dir__)
 
 module MemeCaptioner
-  # The only caller of the compiled library: turns metadata and settings into its positional arguments.
+  # The way to the compiled library, and what a loaded model computes. What is loaded, and from where, is known to {Weights}.
   # @api private
   module Engine
-    # What the seconds of a caption are counted by.
-    STAGES = %i[image vision encoder decoder].freeze
-
     @turns = Turns.new { MemeCaptioner.config.max_concurrent }
     @threads = nil
-    @places = {}
 
     class << self
       # @return [Boolean] whether the compiled library is in this process already
@@ -19,53 +15,30 @@ module MemeCaptioner
         MemeCaptioner.autoload?(:Native).nil?
       end
 
+      # @return [Module] the compiled library, with the settings that concern all of it
+      def native
+        threads = MemeCaptioner.config.threads
+        Native.threads = @threads = threads if threads != @threads
+        Native
+      end
+
       # Loads the compiled library.
       # @return [String] the instructions that its matrix kernels use
       def kernels = native.kernels
 
-      # @return [MemeCaptioner::Native::Model, nil] the model if it is loaded
-      def find(name)
-        native.find(name)
-      end
-
-      # @return [MemeCaptioner::Native::Model] from the cache of this process, or loaded into it from this place
-      def load(info, place)
-        options = load_options
-        forget_other(info.name, [place, options[:compute]])
-        Events.report("load", { model: info.name }) do |payload|
-          native.load(info.name, place, options).tap { |model| payload[:bytes] = model.bytes }
-        end
-      rescue Errno::ENOENT => e
-        raise ModelUnavailableError, "#{info.name}: a model file is missing (#{e.message}); complete #{place}"
-      end
-
-      # @return [String] what {load} takes: the folder itself, or its packed form, made where it is not there
-      # @yieldparam reason [String] why it was made just now
-      def pack(info, directory)
-        return directory if info.quantization != :nf4 || File.file?(directory)
-
-        config = MemeCaptioner.config
-        name = File.basename(info.model_id || directory)
-        path, reason = native.pack(directory, config.packed_dir, name, info.hub_revision, config.recipe.to_s)
-        return path unless reason
-
-        config.logger.info("meme_captioner: packed #{path} (#{reason})")
-        yield reason if block_given?
-        path
-      end
-
       # @return [Array(String, Hash)] the caption, and what is known of how it was made
       def caption(model, input, generation)
         bytes = nil
-        text, tokens, seconds = ask(model, :caption, input, *options(generation)) do |kind, image|
-          bytes = kind == :path ? File.size?(image) : image.bytesize
+        text, tokens, seconds = ask(input) do |image, size|
+          bytes = size
+          model.caption(image, generation.to_h)
         end
-        [text, { tokens: tokens, bytes: bytes, seconds: STAGES.zip(seconds).to_h }]
+        [text, { tokens: tokens, bytes: bytes, seconds: seconds }]
       end
 
       # @return [Array<Integer>] the caption as token ids
       def ids(model, input, generation)
-        ask(model, :ids, input, *options(generation))
+        ask(input) { |image| model.ids(image, generation.to_h) }
       end
 
       # @return [String] the caption that these token ids are
@@ -74,7 +47,7 @@ module MemeCaptioner
       # @return [Array<Array(Integer, Float, Integer)>] for each token that is a choice: it, its log-probability after those
       #   before it, and the likeliest token in its place
       def score(model, input, generation, ids)
-        ask(model, :score, input, generation.task, ids, MemeCaptioner.config.max_pixels)
+        ask(input) { |image| model.score(image, generation.to_h, ids) }
       end
 
       # @return [String] the bytes of a PNG whose longer side has at most so many pixels
@@ -82,73 +55,19 @@ module MemeCaptioner
         native.thumbnail(path, side, MemeCaptioner.config.max_pixels)
       end
 
-      # @return [String] the folder with the model's files, fetched where they are not there
-      def fetch(info)
-        MemeCaptioner.config.logger.info("meme_captioner: fetching #{info.model_id} at #{info.hub_revision}")
-        Events.report("download", { model: info.name, bytes: 0 }) do |payload|
-          fetched = {}
-          native.fetch(info.model_id, info.hub_revision, info.files, hub_options) do |file, done, total, phase|
-            fetched[file] = done if phase == "downloading"
-            payload[:bytes] = fetched.values.sum
-            yield Progress.new(file, done, total, phase) if block_given?
-          end
-        end
-      end
-
-      # @return [String, nil] the folder with the model's files, nil where they are not all there
-      def cached(info)
-        native.cached(info.model_id, info.hub_revision, info.files, hub_options)
-      end
-
-      # @raise [CorruptModelError, UnsupportedModelError]
-      def check(place)
-        native.check(place)
-      end
-
-      # @return [Hash{String => Integer}] bytes of weights by name
-      def loaded
-        started? ? native.loaded.to_h : {}
-      end
-
-      # @return [Boolean] whether the model was loaded
-      def unload(name)
-        started? && native.unload(name)
-      end
-
       private
 
-      def native
-        threads = MemeCaptioner.config.threads
-        Native.threads = @threads = threads if threads != @threads
-        Native
-      end
-
-      # A name stands for one place at a time, computed in one way: with another recipe, cache_dir or compute the old weights
-      # are not asked for again.
-      def forget_other(name, place)
-        native.unload(name) if @places.fetch(name, place) != place
-        @places[name] = place
-      end
-
-      def ask(model, what, input, *arguments)
-        input.open do |kind, image|
-          yield kind, image if block_given?
-          @turns.take { model.public_send(:"#{what}_#{kind}", image, *arguments) }
+      # Opens the image, waits for a turn, and yields the image as the compiled library takes it, with its size in bytes.
+      def ask(input)
+        input.open do |kind, given|
+          size = kind == :path ? File.size?(given) : given.bytesize
+          image = image(kind, given)
+          @turns.take { yield image, size }
         end
       end
 
-      def options(generation)
-        [generation.task, generation.num_beams, generation.max_new_tokens, MemeCaptioner.config.max_pixels]
-      end
-
-      def load_options
-        config = MemeCaptioner.config
-        { map_weights: config.map_weights, memory_limit: config.memory_limit, compute: config.compute.to_s }
-      end
-
-      def hub_options
-        config = MemeCaptioner.config
-        { endpoint: nil, token: nil, cache_dir: config.cache_dir, offline: config.offline }
+      def image(kind, given)
+        native::Image.public_send(kind, given, MemeCaptioner.config.max_pixels)
       end
     end
   end

@@ -6,7 +6,8 @@ module MemeCaptioner
   #
   # - load: bytes of the weights
   # - download: bytes that were fetched
-  # - extract: task, tokens, bytes of the image, and seconds by stage (image, vision, encoder, decoder)
+  # - extract: task or prompt, tokens, bytes of the image, and seconds by stage, those that the model's family has: image, vision,
+  #   encoder, prefill, decoder
   # @api private
   module Events
     # @yieldparam payload [Hash] to be completed

@@ -18,7 +18,7 @@ module MemeCaptioner
     # @param event [ActiveSupport::Notifications::Event]
     def extract(event)
       report("Caption", event) do |payload|
-        "#{payload[:task]} #{payload[:tokens]} tokens from #{size(payload[:bytes])}"
+        "#{payload[:task] || "a prompt:"} #{payload[:tokens]} tokens from #{size(payload[:bytes])}"
       end
     end
 

@@ -27,14 +27,13 @@ module MemeCaptioner
     # @raise [PermanentError] where there is no /proc
     def initialize(info, processes: PROCESSES, max_new_tokens: MAX_NEW_TOKENS, captions: CAPTIONS)
       Usage.require_proc
-      raise UnsupportedModelError, "#{info.name} has no weights to measure" unless info.supported? && info.family != :test
+      raise UnsupportedModelError, "#{info.name} has no weights to measure" unless info.weights?
 
       @info = info
       @processes = processes
       @max_new_tokens = max_new_tokens
       @captions = captions
-      @source = info.local? ? info.path : Engine.cached(info)
-      raise ModelUnavailableError, "#{info.name} is not on this machine; download it first" unless @source
+      @source = Weights.present(info)
     end
 
     # Takes several captions' time.

@@ -4,7 +4,7 @@ module MemeCaptioner
   # What is known about a model without touching its files. Instances are frozen.
   #
   # - name: what {MemeCaptioner.select} takes
-  # - family: :florence2, :smolvlm, :moondream or :test
+  # - family: the name of one of {Families}; nil for a registered model, whose files tell when it is used
   # - model_id: the repository on the hub, nil for a folder
   # - revision: the application's label of the version
   # - hub_revision: the commit that is fetched, nil for a folder
@@ -22,9 +22,20 @@ module MemeCaptioner
       freeze
     end
 
-    # @return [Boolean] whether this version can caption with the model
+    # @return [Boolean] whether this version can caption with the model, as far as is known without its files
     def supported?
-      self.class::BUILT.fetch(family, []).include?(quantization)
+      family.nil? || Families.fetch(family).quantizations.include?(quantization)
+    end
+
+    # @return [Boolean] whether there are weights behind it; the model `test` has none
+    def weights?
+      local? || !model_id.nil?
+    end
+
+    # @return [Symbol, nil] the recipe that it is packed with under the settings in force; nil where it is not packed, or where
+    #   nobody knows before its files are seen
+    def recipe
+      Families.fetch(family).recipe(quantization, MemeCaptioner.config.recipe) if quantization && family
     end
 
     # @return [Symbol] :stable, :experimental or :withheld
@@ -32,11 +43,9 @@ module MemeCaptioner
       quality.stability
     end
 
-    # @return [String] the summary, what is known of the captions of a reduced precision, and that the model is not available
-    #   yet where that is so
+    # @return [String] the summary, and what is known of the captions of a reduced precision
     def description
-      known = quality unless quality == Quality::FULL
-      [summary, known, ("Not available in this version of meme_captioner." unless supported?)].compact.join(" ")
+      [summary, (quality unless quality == Quality::FULL)].compact.join(" ")
     end
 
     # @return [Boolean] whether it may be worse than the same weights in full precision
@@ -46,7 +55,7 @@ module MemeCaptioner
 
     # @return [Boolean] whether both come from the same checkpoint, in whatever precision
     def same_weights?(other)
-      %i[family model_id hub_revision path].all? { |fact| self[fact] == other[fact] }
+      %i[model_id hub_revision path].all? { |fact| self[fact] == other[fact] }
     end
 
     # @return [Boolean] whether it is a packed file of the application's own
@@ -64,7 +73,4 @@ module MemeCaptioner
       "#<MemeCaptioner::ModelInfo #{name}>"
     end
   end
-
-  # The families and quantizations that this version can run.
-  ModelInfo::BUILT = { florence2: [nil, :nf4], test: [nil] }.freeze
 end

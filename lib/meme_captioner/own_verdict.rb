@@ -36,8 +36,7 @@ module MemeCaptioner
 
       # @return [ModelInfo] with what this project says of it for the settings in force, whatever the installation found
       def by_project(info)
-        config = MemeCaptioner.config
-        measured = MEASUREMENTS.fetch(info.name, {})[{ recipe: config.recipe, compute: config.compute }]
+        measured = MEASUREMENTS.fetch(info.name, {})[{ recipe: info.recipe, compute: MemeCaptioner.config.compute }]
         measured ? with(info, measured) : info
       end
 
@@ -62,10 +61,18 @@ module MemeCaptioner
         return [beside(packed)] if packed
         return [beside(info.path)] if info.packed?
 
-        config = MemeCaptioner.config
         name = (info.model_id || info.path).split("/").last
-        Dir.glob("#{name}@*-#{config.recipe}-*.verdict.json", base: config.packed_dir)
-           .map { |file| File.join(config.packed_dir, file) }.sort_by { |file| -File.mtime(file).to_f }
+        folder = MemeCaptioner.config.packed_dir
+        Dir.glob(recipes(info).map { |recipe| "#{name}@*-#{recipe}-*.verdict.json" }, base: folder)
+           .map { |file| File.join(folder, file) }.sort_by { |file| -File.mtime(file).to_f }
+      end
+
+      # Where the family is not known yet, those that one of the families would take.
+      def recipes(info)
+        return [info.recipe] if info.recipe
+
+        families = Families.all.select { |family| family.quantizations.include?(info.quantization) }
+        families.map { |family| family.recipe(info.quantization, MemeCaptioner.config.recipe) }.uniq
       end
 
       def quality(path, name)

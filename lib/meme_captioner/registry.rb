@@ -5,7 +5,6 @@ module MemeCaptioner
   # @api private
   class Registry
     NAME = /\A[A-Za-z0-9][A-Za-z0-9._-]*\z/
-    QUANTIZATIONS = [nil, :nf4].freeze
 
     def initialize(models = Catalogue.all)
       @models = models.to_h { |info| [info.name, info] }.freeze
@@ -23,12 +22,12 @@ module MemeCaptioner
       @models.fetch(name.to_s) { raise UnknownModelError, unknown(name.to_s) }
     end
 
-    # Adds a Florence-2 of the application's own. The same registration again changes nothing.
+    # Adds a model of the application's own, of whatever family. The same registration again changes nothing.
     # @see MemeCaptioner.register
     # @return [ModelInfo]
     def register(name, path: nil, repo: nil, revision: nil, quantization: nil)
-      info = ModelInfo.new(name: checked_name(name), family: :florence2,
-                           quantization: checked_quantization(quantization), **origin(path, repo, revision))
+      info = ModelInfo.new(name: checked_name(name), quantization: checked_quantization(quantization),
+                           **origin(path, repo, revision))
       @mutex.synchronize do
         known = @models[info.name]
         raise ArgumentError, "a model named #{info.name} exists already; choose another name" if known && known != info
@@ -47,7 +46,7 @@ module MemeCaptioner
       raise ArgumentError, "repo: must look like owner/name, got #{repo.inspect}" unless repo.to_s.match?(%r{\A[\w.-]+/[\w.-]+\z})
       raise ArgumentError, "repo: needs revision: (the commit to fetch)" if revision.to_s.empty?
 
-      { model_id: repo.to_s, revision: revision.to_s, hub_revision: revision.to_s, files: Catalogue.florence2_files,
+      { model_id: repo.to_s, revision: revision.to_s, hub_revision: revision.to_s, files: Families.any.pinned,
         resource: "https://huggingface.co/#{repo}", summary: "#{repo} at #{revision}, registered by the application." }
     end
 
@@ -67,9 +66,10 @@ module MemeCaptioner
 
     def checked_quantization(quantization)
       value = quantization.respond_to?(:to_sym) ? quantization.to_sym : quantization
-      return value if QUANTIZATIONS.include?(value)
+      known = Families.quantizations
+      return value if known.include?(value)
 
-      raise ArgumentError, "quantization: must be :nf4 or nil, got #{quantization.inspect}"
+      raise ArgumentError, "quantization: must be #{known.compact.map(&:inspect).join(", ")} or nil, got #{quantization.inspect}"
     end
 
     def unknown(name)

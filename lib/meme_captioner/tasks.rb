@@ -23,7 +23,8 @@ module MemeCaptioner
       # @param env [#[]]
       # @return [void]
       def validate(env)
-        options = %w[base task out judgements compute].flat_map { |name| env[name.upcase] ? ["--#{name}", env[name.upcase]] : [] }
+        given = %w[base task prompt out judgements compute].select { |name| env[name.upcase] }
+        options = given.flat_map { |name| ["--#{name}", env[name.upcase]] }
         candidates = env["CANDIDATES"].to_s.split(",").flat_map { |name| ["--candidate", name] }
         finish(CLI.start(["validate", *env["IMAGES"].to_s.split(","), *options, *candidates]))
       end

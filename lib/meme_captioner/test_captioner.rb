@@ -26,6 +26,12 @@ module MemeCaptioner
     end
 
     # @api private
+    # @return [Family] what any model can be asked, this one can
+    def family
+      Families.any
+    end
+
+    # @api private
     # @return [nil] it has no weights
     def place
       nil
@@ -34,7 +40,7 @@ module MemeCaptioner
     # @api private
     # @return [Array(String, nil)] without token ids
     def transcribe(image, generation)
-      [extract(image, task: generation.task), nil]
+      [caption(Input.new(image), generation), nil]
     end
 
     private

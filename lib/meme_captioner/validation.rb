@@ -24,16 +24,13 @@ module MemeCaptioner
     # @param images [Array<String, #to_path>, nil] files and folders; nil for the samples that come with the gem
     # @param base [Captioner] in full precision
     # @param candidates [Array<Captioner>]
-    # @param task [String]
     # @param judgements [String, nil] a file that a report's page saved
-    # @raise [ArgumentError] for models that are compared with themselves, no images, and a file without judgements
-    def initialize(images, base:, candidates:, task: Generation::DEFAULT_TASK, judgements: nil)
-      @models = [base, *candidates]
-      names = @models.map(&:name)
-      raise ArgumentError, "give at least one candidate" if names.one?
-      raise ArgumentError, "a model cannot be compared with itself (#{names.join(", ")})" if names.uniq != names
-
-      @generation = Generation.new(task: task)
+    # @param question [Hash] task: or prompt:, as for {Captioner#extract}
+    # @raise [ArgumentError] for models that are compared with themselves or with another family, for no images, and for a file
+    #   without judgements
+    def initialize(images, base:, candidates:, judgements: nil, **question)
+      @models = comparable([base, *candidates])
+      @generation = base.generation(**question)
       @images = images ? Image.collect(images) : Image.samples
       @judgements = judgements ? Judgements.read(judgements) : Judgements.new
     end
@@ -50,7 +47,7 @@ module MemeCaptioner
         rows = @images.each_with_index.map do |image, at|
           row(image, base, candidates).tap { |row| yield row, at + 1, @images.size if block_given? }
         end
-        outcome = Outcome.new(@generation.task, base, candidates, rows)
+        outcome = Outcome.new(@generation.label, base, candidates, rows)
         outcome.subjects.each(&:memory)
         Report.write(outcome, out) if out
         outcome.keep_verdicts
@@ -59,6 +56,17 @@ module MemeCaptioner
     end
 
     private
+
+    def comparable(models)
+      names = models.map(&:name)
+      raise ArgumentError, "give at least one candidate" if names.one?
+      raise ArgumentError, "a model cannot be compared with itself (#{names.join(", ")})" if names.uniq != names
+
+      families = models.map { |model| model.family.title }.uniq
+      return models if families.one?
+
+      raise ArgumentError, "#{families.join(" and ")} cannot be compared: they have other tokens"
+    end
 
     def row(image, base, candidates)
       captions = [base, *candidates].to_h { |subject| [subject.name, subject.caption(image)] }
@@ -75,7 +83,7 @@ module MemeCaptioner
     def pair(image, reference, caption, expected, candidate)
       found = candidate.scores(image, reference.ids)
       Pair.new(reference.text, caption, scores: found && [expected, found],
-                                        useful: @judgements.useful?(image, @generation.task, caption))
+                                        useful: @judgements.useful?(image, @generation.label, caption))
     end
   end
 end

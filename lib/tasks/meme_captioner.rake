@@ -16,7 +16,7 @@ namespace :meme_captioner do
     MemeCaptioner::Tasks.run("check", arguments[:name])
   end
 
-  desc "Fetch a model's files, check them, and pack them where the model is in 4 bits"
+  desc "Fetch a model's files, check them, and pack them where the model is quantized"
   task :download, [:name] => :application do |_, arguments|
     MemeCaptioner::Tasks.run("download", arguments[:name])
   end
@@ -26,8 +26,8 @@ namespace :meme_captioner do
     MemeCaptioner::Tasks.run("memory", arguments[:name])
   end
 
-  desc "Compare models in reduced precision with the full one: IMAGES=folder BASE=name CANDIDATES=name,name [TASK=] [OUT=] " \
-       "[JUDGEMENTS=] [COMPUTE=]; exits with 0 stable, 1 experimental, 2 do not ship, 3 no verdict"
+  desc "Compare models in reduced precision with the full one: IMAGES=folder BASE=name CANDIDATES=name,name [TASK=] [PROMPT=] " \
+       "[OUT=] [JUDGEMENTS=] [COMPUTE=]; exits with 0 stable, 1 experimental, 2 do not ship, 3 no verdict"
   task validate: :application do
     MemeCaptioner::Tasks.validate(ENV)
   end

@@ -33,7 +33,7 @@ module Quality
     # @param seed [Integer] the first of the seeds that the memes were drawn from
     # @param task [String]
     # @param deadline [Time, nil] when to stop between two memes
-    def initialize(count:, seed:, task: MemeCaptioner::Generation::DEFAULT_TASK, deadline: nil)
+    def initialize(count:, seed:, task: "<DETAILED_CAPTION>", deadline: nil)
       @drawn = self.class.drawn(seed)
       @memes = File.foreach("#{@drawn}/captions.jsonl").first(count).map { |line| JSON.parse(line) }
       abort "#{@drawn} has #{@memes.size} memes only; draw more with rake quality:memes" if @memes.size < count
@@ -90,10 +90,9 @@ module Quality
 
     # The reference's own caption is the one that it scores.
     def result(model, file, given)
-      limit = MemeCaptioner.config.max_pixels
-      image = "#{@drawn}/#{file}"
-      given ||= model.ids_path(image, @task, nil, nil, limit)
-      Result.new(file, *model.compare_path(image, @task, nil, nil, limit, given))
+      image = MemeCaptioner::Native::Image.path("#{@drawn}/#{file}", MemeCaptioner.config.max_pixels)
+      given ||= model.ids(image, { task: @task })
+      Result.new(file, *model.compare(image, { task: @task }, given))
     end
 
     def model(row)

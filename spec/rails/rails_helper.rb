@@ -10,7 +10,7 @@ Dir["#{__dir__}/../support/services/*.rb"].each { |file| require file }
 RSpec.configure do |config|
   config.around(file_path: %r{/spec/rails/}) do |example|
     Timeout.timeout(Clock::HANGS * 5) { example.run }
-    MemeCaptioner.loaded.each_key { |name| MemeCaptioner::Engine.unload(name) }
+    MemeCaptioner.loaded.each_key { |name| MemeCaptioner::Weights.unload(name) }
   end
 end
 

@@ -4,6 +4,7 @@ require "fileutils"
 require "json"
 require "tmpdir"
 require_relative "commands"
+require_relative "seeded"
 
 # Model folders for specs that use the compiled library.
 module Checkpoints
@@ -26,6 +27,22 @@ module Checkpoints
       end
     end
 
+    # A model that looks at the whole of an image only, whatever its checkpoint says.
+    # @param checkpoint [String] of a family that looks at tiles
+    # @return [String] a folder that is there until the process ends
+    def whole(checkpoint)
+      folder("whole").tap do |folder|
+        Dir["#{checkpoint}/*"].each { |file| FileUtils.ln_s(file, folder) }
+        change("#{folder}/preprocessor_config.json", "do_image_splitting" => false)
+      end
+    end
+
+    # A small moondream2 with random weights.
+    # @return [String, nil] a folder that is there until the process ends; nil where there is nothing to make it from
+    def moondream2
+      @moondream2 ||= folder("moondream2").then { |folder| folder if Seeded.moondream2(folder) }
+    end
+
     # Random weights of the shape of Florence-2-base: what it says means nothing, what it computes is as much as the real one.
     # @return [String] a folder that is there until the process ends
     def base
@@ -42,7 +59,7 @@ module Checkpoints
 
     def folder(name)
       owner = Process.pid
-      folder = Dir.mktmpdir("florence-2-#{name}-")
+      folder = Dir.mktmpdir("checkpoint-#{name}-")
       at_exit { FileUtils.rm_rf(folder) if Process.pid == owner }
       folder
     end

@@ -2,32 +2,36 @@
 
 # Stands in for the compiled library: records what it is asked and answers at once.
 class FakeNative
-  SECONDS = [0.01, 0.2, 0.03, 0.4].freeze
+  SECONDS = { image: 0.01, vision: 0.2, encoder: 0.03, decoder: 0.4 }.freeze
+
+  # What a caption is made of, as `Native::Image` has it.
+  Image = Struct.new(:kind, :data, :max_pixels)
 
   Model = Struct.new(:key, :native) do
     def bytes
       100
     end
 
-    def caption_path(path, *options)
-      raise Errno::ENOENT, path unless File.exist?(path)
-
-      native.answer(:caption_path, path, *options)
+    def family
+      native.family
     end
 
-    def caption_bytes(bytes, *options)
-      native.answer(:caption_bytes, bytes, *options)
+    def caption(image, options)
+      raise Errno::ENOENT, image.data if image.kind == :path && !File.exist?(image.data)
+
+      native.answer(:caption, image, options)
     end
   end
 
   attr_reader :calls
-  attr_accessor :answers, :cached_folder
+  attr_accessor :answers, :cached_folder, :family
 
   def initialize(folder)
     @folder = folder
     @calls = []
     @loaded = {}
     @answers = ->(*) { "a caption" }
+    @family = "florence2"
   end
 
   def load(key, directory, options)
@@ -55,6 +59,11 @@ class FakeNative
     cached_folder
   end
 
+  def describe(place)
+    @calls << [:describe, place]
+    { "family" => family }
+  end
+
   def pack(*call)
     @calls << [:pack, *call]
     ["/packed.safetensors", nil]
@@ -78,6 +87,7 @@ class FakeNative
     def native
       @native ||= FakeNative.new(Dir.pwd).tap do |fake|
         allow(MemeCaptioner::Engine).to receive_messages(native: fake, started?: true)
+        allow(MemeCaptioner::Engine).to receive(:image) { |*given| Image.new(*given, MemeCaptioner.config.max_pixels) }
       end
     end
   end

@@ -3,7 +3,7 @@
 require "digest"
 require "webrick"
 
-# A hub on loopback that serves one repository the way Hugging Face does: HEAD and GET of /owner/name/resolve/commit/file, small
+# A hub on loopback that serves repositories the way Hugging Face does: HEAD and GET of /owner/name/resolve/commit/file, small
 # files at once with git's hash as ETag, weights behind a redirect with their SHA-256 as X-Linked-Etag, ranges.
 class HubServer
   COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -18,22 +18,31 @@ class HubServer
   # @return [Boolean] whether to answer like a network's log-in page
   attr_accessor :portal
 
-  def self.run(folder)
-    server = new(folder)
+  # @param repositories [String, Hash{Array(String, String) => String}] folders by repository and commit; a folder alone is
+  #   {REPO} at {COMMIT}
+  def self.run(repositories)
+    server = new(repositories.is_a?(Hash) ? repositories : { [REPO, COMMIT] => repositories })
     yield server
   ensure
     server&.stop
   end
 
-  def initialize(folder)
-    @folder = folder
+  def initialize(repositories)
     @gets = Hash.new(0)
     @damage = {}
     @lock = Mutex.new
-    @server = WEBrick::HTTPServer.new(Port: 0, BindAddress: "127.0.0.1", Logger: WEBrick::Log.new(File::NULL), AccessLog: [])
-    @server.mount_proc("/#{REPO}/resolve/") { |request, response| resolve(request, response) }
-    @server.mount_proc("/storage/") { |request, response| content(File.basename(request.path), request, response) }
+    started = Thread::Queue.new
+    @server = WEBrick::HTTPServer.new(Port: 0, BindAddress: "127.0.0.1", Logger: WEBrick::Log.new(File::NULL), AccessLog: [],
+                                      StartCallback: -> { started << true })
+    repositories.each do |(repo, commit), folder|
+      @server.mount_proc("/#{repo}/resolve/") { |request, response| resolve(repo, commit, folder, request, response) }
+      @server.mount_proc("/storage/#{repo}/") do |request, response|
+        content(folder, File.basename(request.path), request, response)
+      end
+    end
     @thread = Thread.new { @server.start }
+    # One that is stopped before it has started would run for ever.
+    started.pop
   end
 
   # @return [String] what HF_ENDPOINT takes
@@ -48,24 +57,24 @@ class HubServer
 
   private
 
-  def resolve(request, response)
+  def resolve(repo, commit, folder, request, response)
     return response.body = "<html>Please log in</html>" if portal
 
-    commit, name = request.path.delete_prefix("/#{REPO}/resolve/").split("/", 2)
-    return missing(response, "RevisionNotFound") unless commit == COMMIT
-    return missing(response, "EntryNotFound") unless File.file?("#{@folder}/#{name}")
+    asked, name = request.path.delete_prefix("/#{repo}/resolve/").split("/", 2)
+    return missing(response, "RevisionNotFound") unless asked == commit
+    return missing(response, "EntryNotFound") unless File.file?("#{folder}/#{name}")
 
-    response["X-Repo-Commit"] = COMMIT
-    return content(name, request, response) unless name.end_with?(".safetensors")
+    response["X-Repo-Commit"] = commit
+    return content(folder, name, request, response) unless name.end_with?(".safetensors")
 
-    bytes = File.binread("#{@folder}/#{name}")
+    bytes = File.binread("#{folder}/#{name}")
     response["X-Linked-Etag"] = %("#{Digest::SHA256.hexdigest(bytes)}")
     response["X-Linked-Size"] = bytes.bytesize.to_s
-    response.set_redirect(WEBrick::HTTPStatus::Found, "#{endpoint}/storage/#{name}")
+    response.set_redirect(WEBrick::HTTPStatus::Found, "#{endpoint}/storage/#{repo}/#{name}")
   end
 
-  def content(name, request, response)
-    bytes = File.binread("#{@folder}/#{name}")
+  def content(folder, name, request, response)
+    bytes = File.binread("#{folder}/#{name}")
     response["ETag"] = %("#{Digest::SHA1.hexdigest("blob #{bytes.bytesize}\0#{bytes}")}")
     response["Accept-Ranges"] = "bytes"
     response["Content-Type"] = "application/octet-stream"

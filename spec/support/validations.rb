@@ -17,6 +17,14 @@ module Validations
       info.name
     end
 
+    def family
+      MemeCaptioner::Families.any
+    end
+
+    def generation(**options)
+      MemeCaptioner::Generation.new(family, **options)
+    end
+
     def load
       self
     end

@@ -74,10 +74,11 @@ RSpec.describe MemeCaptioner::Backfill do
     end
 
     it "ends before the first row if there is no model" do
-      other = captioned { captions :description, from: :path, error: :caption_error, model: "moondream2" }
+      MemeCaptioner.register("gone", path: "nowhere")
+      other = captioned { captions :description, from: :path, error: :caption_error, model: "gone" }
       other.create!(path: "a.png")
       expect { described_class.new(other, inline: true, out: out, err: err).run }
-        .to raise_error(MemeCaptioner::UnsupportedModelError)
+        .to raise_error(MemeCaptioner::ModelUnavailableError)
       expect(other.first.caption_error).to be_nil
     end
 

@@ -23,14 +23,16 @@ RSpec.describe MemeCaptioner::Captioner do
     path = png_file(".")
     expect(captioner.extract(path)).to eq "a caption"
     captioner.extract(path, task: "<OCR>", num_beams: 1, max_new_tokens: 64)
-    expect(native.calls.select { |call| call.first == :caption_path }).to eq [
-      [:caption_path, path, "<DETAILED_CAPTION>", nil, nil, 89_478_485], [:caption_path, path, "<OCR>", 1, 64, 89_478_485]
+    image = FakeNative::Image.new(:path, path, 89_478_485)
+    expect(native.calls.select { |call| call.first == :caption }).to eq [
+      [:caption, image, { task: "<DETAILED_CAPTION>" }],
+      [:caption, image, { task: "<OCR>", num_beams: 1, max_new_tokens: 64 }]
     ]
   end
 
   it "captions bytes" do
     captioner.extract(StringIO.new("bytes"))
-    expect(native.calls.last.first(2)).to eq [:caption_bytes, "bytes"]
+    expect(native.calls.last[1]).to eq FakeNative::Image.new(:bytes, "bytes", 89_478_485)
   end
 
   it "fetches only what is not there" do
@@ -41,7 +43,7 @@ RSpec.describe MemeCaptioner::Captioner do
     native.cached_folder = "/cached"
     MemeCaptioner.select("Florence-2-base").load
     expect(native.calls.map { |call| call.first(3) }).to match [
-      [:cached, "microsoft/Florence-2-base", captioner.hub_revision], [:load, "Florence-2-base", "/cached"]
+      [:cached, "microsoft/Florence-2-base", captioner.hub_revision], [:load, /\AFlorence-2-base /, "/cached"]
     ]
   end
 
@@ -49,18 +51,30 @@ RSpec.describe MemeCaptioner::Captioner do
     captioner.load
     native.calls.clear
     MemeCaptioner.select("Florence-2-base").extract(StringIO.new("bytes"))
-    expect(names).to eq [:caption_bytes]
+    expect(names).to eq [:caption]
   end
 
-  it "looks at them again for another recipe or folder" do
+  it "is loaded again for another setting, in the place of what was there" do
     native.cached_folder = "/cached"
-    MemeCaptioner.select("Florence-2-base-int4").load
-    [-> { MemeCaptioner.config.recipe = :balanced }, -> { MemeCaptioner.config.cache_dir = "/models" }].each do |change|
+    captioner = MemeCaptioner.select("Florence-2-base-int4").load
+    { recipe: :balanced, cache_dir: "/models", compute: :exact, map_weights: false }.each do |setting, value|
       native.calls.clear
-      change.call
-      MemeCaptioner.select("Florence-2-base-int4").load
+      MemeCaptioner.config.public_send("#{setting}=", value)
+      captioner.load.load
       expect(names).to eq %i[cached pack load]
+      expect(MemeCaptioner.loaded).to eq("Florence-2-base-int4" => 100)
     end
+  end
+
+  it "keeps what the last setting asks for, whichever load ends last" do
+    native.cached_folder = "/cached"
+    allow(native).to receive(:load).and_wrap_original do |load, *arguments|
+      load.call(*arguments).tap { MemeCaptioner.config.compute = :exact }
+    end
+    captioner.load
+    expect(MemeCaptioner.loaded).to be_empty
+    captioner.load
+    expect(MemeCaptioner.loaded.keys).to eq ["Florence-2-base"]
   end
 
   it "passes the settings on" do
@@ -90,7 +104,7 @@ RSpec.describe MemeCaptioner::Captioner do
     captioner = MemeCaptioner.select("Florence-2-base-int4").load
     expect(native.calls.drop(1)).to match [
       [:pack, "/cached", "/models", "Florence-2-base", captioner.hub_revision, "mixed"],
-      [:load, "Florence-2-base-int4", "/packed.safetensors", { map_weights: true, memory_limit: nil, compute: "fast" }]
+      [:load, /\AFlorence-2-base-int4 /, "/packed.safetensors", { map_weights: true, memory_limit: nil, compute: "fast" }]
     ]
     native.calls.clear
     captioner.download
@@ -131,7 +145,9 @@ RSpec.describe MemeCaptioner::Captioner do
     let(:images) { [png_file(".", "a.png"), "missing.png", nil, "http://a", StringIO.new("bytes")] }
 
     it "yields a caption or an error for each image" do
-      native.answers = ->(kind, *) { kind == :caption_path ? "a caption" : raise(MemeCaptioner::ImageTooLargeError, "huge") }
+      native.answers = lambda do |_, image, _|
+        image.kind == :path ? "a caption" : raise(MemeCaptioner::ImageTooLargeError, "huge")
+      end
       results = []
       expect(captioner.extract_all(images) { |image, result| results << [image, result] }).to be captioner
       expect(results.map(&:first)).to eq images
@@ -149,7 +165,7 @@ RSpec.describe MemeCaptioner::Captioner do
       expect(all).to be_an(Enumerator).and have_attributes(size: 5)
       expect(names).to be_empty
       expect(all.first).to eq [images.first, "a caption"]
-      expect(native.calls.last).to include("<OCR>")
+      expect(native.calls.last).to include(task: "<OCR>")
     end
 
     it "takes a file that the storage has lost for an image's error" do
@@ -166,7 +182,8 @@ RSpec.describe MemeCaptioner::Captioner do
     it "raises what concerns the whole batch" do
       expect { captioner.extract_all(images, task: "<NO>") }.to raise_error(ArgumentError, /unknown task/)
       expect { captioner.extract_all("a.png") }.to raise_error(TypeError, /takes a list/)
-      expect { MemeCaptioner.select("moondream2").extract_all([]) { nil } }.to raise_error(MemeCaptioner::UnsupportedModelError)
+      MemeCaptioner.register("gone", path: "nowhere")
+      expect { MemeCaptioner.select("gone").extract_all([]) { nil } }.to raise_error(MemeCaptioner::ModelUnavailableError)
     end
   end
 
@@ -189,7 +206,7 @@ RSpec.describe MemeCaptioner::Captioner do
       expect(captioner).to be_downloaded
       MemeCaptioner.register("packed", path: "model", quantization: :nf4)
       MemeCaptioner.select("packed").load
-      expect(native.calls.last).to match [:load, "packed", File.expand_path("model"), anything]
+      expect(native.calls.last).to match [:load, /\Apacked /, File.expand_path("model"), anything]
     end
 
     it "says what is missing" do
@@ -203,16 +220,64 @@ RSpec.describe MemeCaptioner::Captioner do
     end
   end
 
-  describe "a model that is not built yet" do
-    subject(:captioner) { MemeCaptioner.select("SmolVLM-256M-Instruct") }
-
-    it "can be selected, but not used" do
-      expect(captioner).to have_attributes(downloaded?: false, model_id: "HuggingFaceTB/SmolVLM-256M-Instruct")
-      [-> { captioner.load }, -> { captioner.download }, -> { captioner.extract("a.png") }].each do |use|
-        expect(&use).to raise_error(MemeCaptioner::UnsupportedModelError,
-                                    /SmolVLM-256M-Instruct is not available .*; available are Florence-2-base, /)
-      end
+  describe "a family" do
+    it "says what its models can be asked" do
+      expect(captioner.tasks).to eq %w[<DETAILED_CAPTION> <CAPTION> <MORE_DETAILED_CAPTION> <OCR>]
+      expect(MemeCaptioner.select("SmolVLM-500M-Instruct-int8").tasks).to eq %w[<DESCRIPTION>]
       expect(names).to be_empty
+    end
+
+    it "may take a question and be told how to look" do
+      native.family = "smolvlm"
+      smolvlm = MemeCaptioner.select("SmolVLM-256M-Instruct")
+      smolvlm.extract(StringIO.new("x"), prompt: "What does it say?", image_splitting: false)
+      expect(native.calls.last.last).to eq(prompt: "What does it say?", image_splitting: false)
+      smolvlm.extract_all([StringIO.new("x")], prompt: "Why?").to_a
+      expect(native.calls.last.last).to eq(prompt: "Why?")
+    end
+
+    it "refuses what is not for it before anything is fetched" do
+      expect { captioner.extract("a.png", prompt: "Why?") }
+        .to raise_error(ArgumentError, "prompt: is not for Florence-2; it is for SmolVLM and moondream2")
+      expect { MemeCaptioner.select("moondream2").extract("a.png", task: "<OCR>") }
+        .to raise_error(ArgumentError, 'unknown task "<OCR>"; moondream2 knows <SHORT_CAPTION>, <CAPTION>')
+      expect(names).to be_empty
+    end
+
+    # Nothing of a registered model is known before its files are there.
+    it "of a registered model is asked of its files, and of the model once it is loaded" do
+      native.family = "moondream2"
+      Dir.mkdir("model")
+      MemeCaptioner.register("mine", path: "model", quantization: :int8)
+      mine = MemeCaptioner.select("mine")
+      expect(mine.info.family).to be_nil
+      expect(mine.tasks).to eq %w[<SHORT_CAPTION> <CAPTION>]
+      mine.load
+      expect(native.calls.find { |call| call.first == :pack }.last).to eq "int8"
+      native.calls.clear
+      expect { mine.extract("a.png", task: "<OCR>") }.to raise_error(ArgumentError, /moondream2 knows/)
+      expect(names).to be_empty
+    end
+
+    it "of a registered repository is known when it is fetched" do
+      MemeCaptioner.register("theirs", repo: "them/captioner", revision: "abc")
+      expect(MemeCaptioner.select("theirs").tasks).to include "<OCR>"
+      expect(names).to eq %i[cached fetch describe]
+      expect(native.calls[1][3]).to include(["config.json", true, nil, nil], ["processor_config.json", false, nil, nil],
+                                            ["preprocessor_config.json", false, nil, nil], ["tokenizer.json", true, nil, nil])
+    end
+
+    it "has a default for a recipe that belongs to another" do
+      native.cached_folder = "/cached"
+      MemeCaptioner.config.recipe = :precise
+      %w[Florence-2-base-int4 SmolVLM-256M-Instruct-int8].each { |name| MemeCaptioner.select(name).load }
+      expect(native.calls.select { |call| call.first == :pack }.map(&:last)).to eq %w[precise int8]
+    end
+
+    it "may be one that is not known" do
+      native.family = "llama"
+      MemeCaptioner.register("mine", path: ".")
+      expect { MemeCaptioner.select("mine").tasks }.to raise_error(MemeCaptioner::UnsupportedModelError, /family llama/)
     end
   end
 end

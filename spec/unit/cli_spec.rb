@@ -33,7 +33,7 @@ RSpec.describe MemeCaptioner::CLI do
     Dir.mktmpdir do |folder|
       FileUtils.touch("#{folder}/config.json")
       expect(start("caption", "--model", folder, "missing.png")).to eq 1
-      expect(native.calls).to include([:load, "folder-#{File.basename(folder)}", folder, anything])
+      expect(native.calls).to include([:load, /\Afolder-#{File.basename(folder)} /, folder, anything])
     end
     expect(err.string).to match(/\Ameme_captioner: missing.png: No such file.*missing.png\n\z/)
   end
@@ -77,7 +77,7 @@ RSpec.describe MemeCaptioner::CLI do
       expect(start(*argv)).to eq 2
     end
     expect(out.string).to be_empty
-    expect(err.string).to include("FOO; known are CAPTION, DETAILED_CAPTION, MORE_DETAILED_CAPTION, OCR")
+    expect(err.string).to include("FOO; known are DETAILED_CAPTION, CAPTION, MORE_DETAILED_CAPTION, OCR (Florence-2); ")
   end
 
   it "exits with 2 for a variable that is no setting" do
@@ -91,13 +91,25 @@ RSpec.describe MemeCaptioner::CLI do
     native
     allow(native).to receive(:fetch).and_return("/folder")
     %w[OCR <OCR>].each { |task| start("caption", "--model", "Florence-2-base", "--task", task, png_file(Dir.tmpdir)) }
-    expect(native.calls.flatten.count("<OCR>")).to eq 2
+    expect(native.calls.flatten.count({ task: "<OCR>" })).to eq 2
+  end
+
+  it "takes a question, and refuses one before it fetches anything where the model takes none" do
+    native.family = "smolvlm"
+    ask = ["--prompt", "Où est-ce ?", png_file(Dir.tmpdir)]
+    expect(start("caption", "--model", "SmolVLM-256M-Instruct", "--no-image-splitting", *ask)).to eq 0
+    expect(native.calls.last.last).to eq(prompt: "Où est-ce ?", image_splitting: false)
+    native.calls.clear
+    expect(start("caption", "--model", "Florence-2-base", *ask)).to eq 2
+    expect(err.string).to end_with "prompt: is not for Florence-2; it is for SmolVLM and moondream2 (see meme_captioner --help)\n"
+    expect(native.calls).to be_empty
   end
 
   it "exits with 1 and one line for a model that cannot be used" do
+    allow(native).to receive(:fetch).and_raise(MemeCaptioner::ModelUnavailableError, "moondream2 is not there")
     expect(start("download", "moondream2")).to eq 1
     expect(start("caption", "--model", "nothing", "a.png")).to eq 1
-    expect(err.string.lines).to match [/moondream2 is not available/, /no model named "nothing"/]
+    expect(err.string.lines).to match [/moondream2 is not there/, /no model named "nothing"/]
   end
 
   it "exits with 130 when interrupted" do

@@ -4,7 +4,7 @@ RSpec.describe MemeCaptioner::Configuration do
   it "has defaults" do
     expect(described_class.new({}).to_h).to include(
       threads: nil, max_concurrent: 2, cache_dir: nil, offline: nil, max_pixels: 89_478_485, memory_limit: nil,
-      map_weights: true, recipe: :mixed, compute: :fast, logger: have_attributes(level: Logger::WARN)
+      map_weights: true, recipe: nil, compute: :fast, logger: have_attributes(level: Logger::WARN)
     )
   end
 
@@ -37,7 +37,7 @@ RSpec.describe MemeCaptioner::Configuration do
 
   it "shows its settings, and never the environment" do
     config = described_class.new("SECRET" => "marker", "MEME_CAPTIONER_THREADS" => "3")
-    expect(config.inspect).to match(/\A#<MemeCaptioner::Configuration threads=3 .*recipe=:mixed/)
+    expect(config.inspect).to match(/\A#<MemeCaptioner::Configuration threads=3 .*recipe=nil/)
     expect(config.inspect).not_to include "marker"
     mistake = -> { config.thread = 2 }
     expect(&mistake).to raise_error(NoMethodError) { |error| expect(error.message).not_to include "marker" }
@@ -59,10 +59,10 @@ RSpec.describe MemeCaptioner::Configuration do
 
   it "knows its recipes" do
     config = described_class.new({})
-    expect(["balanced", :compact, :mixed, :precise].map { |recipe| (config.recipe = recipe) && config.recipe })
-      .to eq %i[balanced compact mixed precise]
-    expect { config.recipe = :linears }
-      .to raise_error(ArgumentError, "recipe must be compact, mixed, precise or balanced, got :linears")
+    expect(["balanced", :compact, :mixed, :precise, :linears].map { |recipe| (config.recipe = recipe) && config.recipe })
+      .to eq %i[balanced compact mixed precise linears]
+    expect { config.recipe = :all }
+      .to raise_error(ArgumentError, "recipe must be one of mixed, compact, precise, balanced, int8, nf4, linears, got :all")
   end
 
   it "knows three ways to compute" do

@@ -145,7 +145,9 @@ RSpec.describe MemeCaptioner::Quality do
     before do
       bad = described_class.new(stability: :withheld, measured_on: "2030-01-02", decided_by: :identical, figures: figures)
       stub_const("MemeCaptioner::MEASUREMENTS", { "bad" => { { recipe: :mixed, compute: :fast } => bad } })
-      MemeCaptioner.register("bad", repo: "me/bad", revision: "5ca5edf5", quantization: :nf4)
+      known = MemeCaptioner::Catalogue.repository(:florence2, "me/bad", "5ca5edf5")
+      models = [*MemeCaptioner::Catalogue.all, MemeCaptioner::ModelInfo.new(name: "bad", quantization: :nf4, **known)]
+      MemeCaptioner.instance_variable_set(:@registry, MemeCaptioner::Registry.new(models))
     end
 
     it "is neither listed nor selected without the setting" do

@@ -21,7 +21,20 @@ RSpec.describe MemeCaptioner::Registry do
       files: include(["model.safetensors", true, 1_553_563_458,
                       "4f38ce741c6b71188fe2b3419a55e11917a8a7b321ae2e63c61da0191b0ebad7"])
     )
-    expect(registry.fetch("moondream2").revision).to eq "2025-01-09"
+    expect(registry.fetch("moondream2")).to have_attributes(
+      revision: "2025-01-09", hub_revision: "adcbcd1a6d27fc19974b18dc128eb51ef6837879",
+      files: include(["model.safetensors", true, 3_854_538_376, nil])
+    )
+    expect(registry.fetch("SmolVLM-500M-Instruct-int8")).to have_attributes(
+      model_id: "HuggingFaceTB/SmolVLM-500M-Instruct", quantization: :int8,
+      hub_revision: "a7da5b986cb59b408707209984f360a5f4ad7e47",
+      files: include(["model.safetensors", true, 1_015_025_832,
+                      "d05b567eeaf534e83d375551f068ed57b5f52d37c657197f644af5ef9db091a2"])
+    )
+  end
+
+  it "can caption with all of them" do
+    expect(registry.all).to all be_supported
   end
 
   it "suggests names that look alike" do
@@ -36,7 +49,7 @@ RSpec.describe MemeCaptioner::Registry do
   describe "#register" do
     it "adds a folder" do
       info = registry.register("mine", path: "some/folder", quantization: "nf4")
-      expect(info).to have_attributes(path: File.expand_path("some/folder"), quantization: :nf4, family: :florence2)
+      expect(info).to have_attributes(path: File.expand_path("some/folder"), quantization: :nf4, family: nil)
       expect(registry.fetch(:mine)).to be info
       expect(names.last).to eq "mine"
     end
@@ -59,7 +72,7 @@ RSpec.describe MemeCaptioner::Registry do
       "a repository without a revision" => [{ repo: "b/c" }, /needs revision:/],
       "a repository that is a URL" => [{ repo: "https://hub/b/c", revision: "d" }, %r{owner/name}],
       "a revision of a folder" => [{ path: "a", revision: "d" }, /belongs to repo:/],
-      "an unknown quantization" => [{ path: "a", quantization: :int2 }, /:nf4 or nil, got :int2/],
+      "an unknown quantization" => [{ path: "a", quantization: :int2 }, /:nf4, :int8 or nil, got :int2/],
       "a path that is none" => [{ path: 1 }, /path: must be a path/]
     }.each do |what, (arguments, message)|
       it("refuses #{what}") { expect { registry.register("mine", **arguments) }.to raise_error(ArgumentError, message) }

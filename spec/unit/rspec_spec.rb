@@ -30,7 +30,8 @@ RSpec.describe MemeCaptioner::RSpec do
       expect { MemeCaptioner.select("Florence-3") }.to raise_error(MemeCaptioner::UnknownModelError)
       expect { captioner.extract("a.png", task: "<NO>") }.to raise_error(ArgumentError, /unknown task/)
       expect { captioner.extract(nil) }.to raise_error(TypeError)
-      expect { MemeCaptioner.select("moondream2").extract("a.png") }.to raise_error(MemeCaptioner::UnsupportedModelError)
+      expect { captioner.extract("a.png", prompt: "Why?") }.to raise_error(ArgumentError, /prompt: is not for Florence-2/)
+      expect(MemeCaptioner.select("moondream2").extract("a.png", prompt: "Why?")).to eq "a cat"
     end
 
     it "takes the place of weights that a registered model lacks" do
@@ -103,7 +104,7 @@ RSpec.describe MemeCaptioner::RSpec do
   describe "instance_double" do
     it "verifies the real signatures" do
       double = instance_double(MemeCaptioner::Captioner, extract: "a cat")
-      expect(double.extract("a.png", task: "<OCR>", num_beams: 1, max_new_tokens: 3)).to eq "a cat"
+      expect(double.extract("a.png", task: "<OCR>", prompt: nil, num_beams: 1, max_new_tokens: 3)).to eq "a cat"
       expect { double.extract }.to raise_error(ArgumentError)
       expect { double.extract("a.png", tasks: "<OCR>") }.to raise_error(ArgumentError, /tasks/)
       expect { instance_double(MemeCaptioner::Captioner, caption_all: 1) }.to raise_error(/does not implement/)

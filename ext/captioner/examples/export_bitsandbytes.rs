@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::time::Instant;
 
+use captioner::models::florence2::export_bitsandbytes;
 use captioner::runtime;
-use captioner::weights::export;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -14,7 +14,7 @@ fn main() {
         std::process::exit(2);
     };
     let started = Instant::now();
-    let run = || export::bitsandbytes(Path::new(source), Path::new(out));
+    let run = || export_bitsandbytes(Path::new(source), Path::new(out));
     if let Err(error) = runtime::pool().and_then(|pool| pool.install(run)) {
         eprintln!("{error}");
         std::process::exit(1);

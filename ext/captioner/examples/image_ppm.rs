@@ -13,7 +13,7 @@ fn main() -> std::io::Result<()> {
         let load = || load_path(Path::new(&file), &Limits::default());
         match load() {
             Ok(image) if out == "--time" => {
-                let resizing = best(|| drop(resize(&image, 768, 768, Filter::Bicubic)));
+                let resizing = best(|| drop(resize(&image, 768, 768, Filter::Bicubic).expect("resized")));
                 println!("{:.2} {:.2}", best(|| drop(load())) * 1e3, resizing * 1e3);
             }
             Ok(image) => {

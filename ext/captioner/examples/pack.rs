@@ -1,10 +1,10 @@
-//! Packs a checkpoint folder into one file: `pack MODEL_DIR OUT.safetensors [RECIPE]`, a recipe being `compact`, `balanced` or
-//! rules such as `all=nf4-64-double,embedding=int8` (`captioner::weights::packed::Recipe`).
+//! Packs a checkpoint folder into one file: `pack MODEL_DIR OUT.safetensors [RECIPE]`, a recipe being a name that the
+//! family has, or rules such as `all=nf4-64-double,embedding=int8` (`captioner::weights::packed::Recipe`).
 
 use std::path::Path;
 use std::time::Instant;
 
-use captioner::models::florence2::{own_recipe, pack};
+use captioner::models::{family, own_recipe, pack};
 use captioner::weights::packed::Recipe;
 use captioner::{runtime, Result};
 
@@ -16,7 +16,7 @@ fn main() {
     };
     let (model, out) = (Path::new(model), Path::new(out));
     let run = || -> Result<Recipe> {
-        let recipe = own_recipe(model, &rest.first().map_or("compact", String::as_str).parse()?)?;
+        let recipe = own_recipe(model, &family(model)?.recipe(rest.first().map_or("compact", String::as_str))?)?;
         pack(model, &recipe, "example", out, &|| false)?;
         Ok(recipe)
     };

@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use captioner::weights::seeded::{native_config, preset, preset_preprocessor, write_checkpoint, Layout, Options};
+use captioner_testing::{native_config, preset, preset_preprocessor, write_checkpoint, Layout, Options};
 
 const KNOWN: [&str; 8] = ["config", "layout", "seed", "out", "tokenizer", "preprocessor", "tied", "logits-bias"];
 

@@ -51,6 +51,17 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The same error about a model, with the file at fault in front.
+    pub fn within(self, path: &Path) -> Self {
+        match self {
+            Error::CorruptModel(what) => Error::CorruptModel(format!("{}: {what}", path.display())),
+            Error::UnsupportedModel(what) => Error::UnsupportedModel(format!("{}: {what}", path.display())),
+            other => other,
+        }
+    }
+}
+
 /// Shapes are checked where weights are loaded, so a tensor error inside a computation is a defect of ours.
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {

@@ -1,7 +1,9 @@
 //! Image captioning on the CPU: bytes of an image in, a sentence out. Pure Rust; the Ruby binding is a crate of its own.
 //!
-//! A caption's way: [`captioner`] → [`image`] → [`models`] (vision tower, projector, encoder) → [`generate`] → text.
+//! A caption's way: [`captioner`] → [`image`] → [`models`] (vision tower, connector, encoder or prefill) → [`generate`] →
+//! [`text`].
 
+pub mod blocks;
 pub mod cache;
 pub mod captioner;
 pub mod error;
@@ -14,6 +16,7 @@ pub mod nn;
 pub mod quant;
 pub mod runtime;
 pub mod store;
+pub mod text;
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use crate::models::florence2;
+use crate::models;
 use crate::weights::packed::{self, Packed, Recipe};
 use crate::{Error, Result};
 
@@ -23,34 +23,35 @@ pub struct Ready {
 
 /// The packed form of the checkpoint in `dir`, in `folder`: found, or made while other processes wait. `revision` is the
 /// checkpoint's commit; without one its files are looked at. The file's name is
-/// `<name>@<revision or content hash>-<recipe>-<format version>.safetensors`. A checkpoint that bitsandbytes quantized keeps
-/// its own recipe, whichever is asked for.
+/// `<name>@<revision or content hash>-<recipe>-<format version>.safetensors`. `recipe` is a recipe's name or rules; a checkpoint
+/// that is quantized already keeps what it has, whatever is asked for.
 ///
 /// # Errors
-/// Those of [`florence2::pack`], and `Interrupted` while waiting.
+/// Those of [`models::pack`], `InvalidArgument` for a recipe that the family does not have, and `Interrupted` while waiting.
 pub fn packed(
     dir: &Path,
     folder: &Path,
     name: &str,
     revision: Option<&str>,
-    recipe: &Recipe,
+    recipe: &str,
     stop: &dyn Fn() -> bool,
 ) -> Result<Ready> {
+    let recipe = &models::family(dir)?.recipe(recipe)?;
     let identity = revision.map_or_else(|| fingerprint(dir), |revision| Ok(revision.to_string()))?;
     let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
     let place =
         |recipe: &Recipe| folder.join(format!("{name}@{identity}-{}-{}.safetensors", label(recipe), packed::VERSION));
-    for recipe in [recipe, &Recipe::linears()] {
+    for recipe in [recipe, &Recipe::kept()] {
         let path = place(recipe);
         let Err(_) = usable(&path, &identity, recipe) else { return Ok(Ready { path, made: None }) };
     }
-    let recipe = &florence2::own_recipe(dir, recipe)?;
+    let recipe = &models::own_recipe(dir, recipe)?;
     let path = place(recipe);
     let _lock = lock(&path, stop)?;
     // Another process may have made it meanwhile.
     let Err(why) = usable(&path, &identity, recipe) else { return Ok(Ready { path, made: None }) };
     packed::remove_leftovers(&path);
-    florence2::pack(dir, recipe, &identity, &path, stop)?;
+    models::pack(dir, recipe, &identity, &path, stop)?;
     Ok(Ready { path, made: Some(why) })
 }
 
@@ -86,7 +87,7 @@ fn hex(bytes: &[u8]) -> String {
 fn lock(path: &Path, stop: &dyn Fn() -> bool) -> Result<File> {
     let place = path.with_extension("lock");
     let failed = |error: std::io::Error| {
-        Error::Download(format!("cannot write {}: {error}; choose another cache_dir", place.display()))
+        Error::ModelUnavailable(format!("cannot write {}: {error}; choose another cache_dir", place.display()))
     };
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&place).map_err(failed)?;

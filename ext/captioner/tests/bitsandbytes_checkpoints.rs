@@ -6,14 +6,17 @@ mod florence2_support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use captioner::captioner::Run;
 use captioner::image::{load_path, Limits};
-use captioner::kernels::{BlockScales, Compute, Matrix, Storage};
-use captioner::models::florence2::{Florence2, Options, Stage};
+use captioner::kernels::{BlockScales, Matrix, Storage};
+use captioner::models::florence2::{export_bitsandbytes, Layout};
+use captioner::models::Request;
 use captioner::store;
-use captioner::weights::packed::{Packed, Recipe, RECIPE};
-use captioner::weights::{export, seeded, Checkpoint, Layout, Source};
+use captioner::weights::packed::{Packed, RECIPE};
+use captioner::weights::{Checkpoint, Source};
 use captioner::Error;
-use florence2_support::{relative_error, until_first_logits, Cases, Golden};
+use captioner_testing as seeded;
+use florence2_support::{finish, load, relative_error, until_first_logits, Cases, Golden};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
@@ -117,12 +120,12 @@ fn saved_folder(weights: &str, layout: &str) -> tempfile::TempDir {
 }
 
 fn caption(path: &Path) -> (Vec<u32>, String) {
-    let (model, index) = (Florence2::load(path, true, Compute::Exact).unwrap(), index());
+    let (model, index) = (load(path), index());
     let image = load_path(&shared(&index.image), &Limits::default()).unwrap();
-    let options = Options { task: index.task.parse().unwrap(), ..Options::default() };
-    let mut run = model.start(&image, &options).unwrap();
-    while model.step(&mut run).unwrap() != Stage::Done {}
-    (run.tokens()[1..].to_vec(), model.text(&run))
+    let request = Request { task: Some(index.task), ..Request::default() };
+    let mut run = Run::new(&model, image, &request).unwrap();
+    finish(&mut run);
+    (run.tokens().to_vec(), model.text(run.tokens()))
 }
 
 /// The bytes of a 4-bit matrix.
@@ -147,9 +150,9 @@ fn what_transformers_saved_captions_as_the_reference() {
         let name = format!("{}.{}", case.weights, case.layout);
         let folder = saved_folder(&case.weights, &case.layout);
         assert_eq!(caption(folder.path()), (case.ids.clone(), case.text.clone()), "{name}");
-        let model = Florence2::load(folder.path(), true, Compute::Exact).unwrap();
-        let options = Options { task: index.task.parse().unwrap(), ..Options::default() };
-        for (stage, values) in until_first_logits(&model, &mut model.start(&image, &options).unwrap()) {
+        let model = load(folder.path());
+        let request = Request { task: Some(index.task.clone()), ..Request::default() };
+        for (stage, values) in until_first_logits(&mut Run::new(&model, image.clone(), &request).unwrap()) {
             if ["image_features", "encoder", "logits"].contains(&stage.as_str()) {
                 let error = relative_error(&cases, &golden, &format!("{name}.{stage}"), &values);
                 assert!(error <= TOLERANCE, "{name}: {stage} is off by {error:.2e}");
@@ -165,24 +168,24 @@ fn what_transformers_saved_captions_as_the_reference() {
 fn packing_keeps_it_bit_for_bit_by_its_own_recipe() {
     for case in index().cases {
         let (folder, out) = (saved_folder(&case.weights, &case.layout), tempfile::tempdir().unwrap());
-        let pack = |recipe| store::packed(folder.path(), out.path(), "m", Some("r"), &recipe, &|| false).unwrap();
-        let ready = pack(Recipe::compact());
-        assert_eq!(ready.path.file_name().unwrap(), "m@r-linears-1.safetensors");
-        for recipe in [Recipe::compact(), Recipe::balanced()] {
+        let pack = |recipe| store::packed(folder.path(), out.path(), "m", Some("r"), recipe, &|| false).unwrap();
+        let ready = pack("compact");
+        assert_eq!(ready.path.file_name().unwrap(), "m@r-kept-1.safetensors");
+        for recipe in ["compact", "balanced"] {
             assert_eq!(pack(recipe), store::Ready { path: ready.path.clone(), made: None });
         }
-        let (checkpoint, packed) =
-            (Checkpoint::open(folder.path(), true).unwrap(), Packed::open(&ready.path, true).unwrap());
-        assert_eq!(packed.metadata(RECIPE).unwrap(), "linears");
+        let layout: Layout = case.layout.parse().unwrap();
+        let checkpoint = Checkpoint::open(folder.path(), true).unwrap().named(Box::new(layout));
+        let packed = Packed::open(&ready.path, true).unwrap();
+        assert_eq!(packed.metadata(RECIPE).unwrap(), "kept");
         packed.check().unwrap();
         let mut count = 0;
         for tensor in seeded::tensors(&json(&fixture("config.json")), 0.0).unwrap() {
-            let projection = tensor.name == "image_projection";
-            if !packed.contains(&tensor.name) || projection && case.layout == "microsoft" {
+            if !packed.contains(&tensor.name) {
                 continue;
             }
             let mut shape = tensor.shape;
-            if projection {
+            if tensor.name == "image_projection" {
                 shape.reverse();
             }
             let theirs = checkpoint.matrix(&tensor.name, &shape).unwrap();
@@ -221,14 +224,14 @@ fn what_we_export_is_what_transformers_saves() {
     let world = tempfile::tempdir().unwrap();
     for weights in ["double", "plain"] {
         let out = world.path().join(weights);
-        export::bitsandbytes(saved_folder(weights, "native").path(), &out).unwrap();
+        export_bitsandbytes(saved_folder(weights, "native").path(), &out).unwrap();
         assert_same(&out, weights);
         let case = index().cases.into_iter().find(|c| c.weights == weights && c.layout == "native").unwrap();
         assert_eq!(caption(&out), (case.ids, case.text), "{weights}");
     }
     for layout in [Layout::Native, Layout::Microsoft] {
         let out = world.path().join(format!("{layout:?}"));
-        export::bitsandbytes(seeded_folder(layout).path(), &out).unwrap();
+        export_bitsandbytes(seeded_folder(layout).path(), &out).unwrap();
         assert_same(&out, "double");
         assert!(out.join("tokenizer.json").exists() && out.join("preprocessor_config.json").exists());
         assert_eq!(json(&out.join("config.json"))["image_token_id"], 3);
@@ -238,9 +241,9 @@ fn what_we_export_is_what_transformers_saves() {
 #[test]
 fn a_packed_file_exports_its_blocks() {
     let (source, world) = (seeded_folder(Layout::Microsoft), tempfile::tempdir().unwrap());
-    let pack = store::packed(source.path(), world.path(), "m", Some("r"), &Recipe::compact(), &|| false).unwrap();
+    let pack = store::packed(source.path(), world.path(), "m", Some("r"), "compact", &|| false).unwrap();
     let out = world.path().join("out");
-    export::bitsandbytes(&pack.path, &out).unwrap();
+    export_bitsandbytes(&pack.path, &out).unwrap();
     let (ours, theirs) = (tensors(&out.join("model.safetensors")), tensors(&fixture("double.safetensors")));
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
     // Linears are quantized the same; what only the packed file quantizes comes out dequantized.
@@ -258,13 +261,13 @@ fn an_export_appears_whole_or_not_at_all() {
     let left = || std::fs::read_dir(world.path()).unwrap().count();
     let taken = world.path().join("taken");
     std::fs::create_dir(&taken).unwrap();
-    export::bitsandbytes(source.path(), &taken).unwrap();
-    assert!(matches!(export::bitsandbytes(source.path(), &taken), Err(Error::InvalidArgument(_))));
+    export_bitsandbytes(source.path(), &taken).unwrap();
+    assert!(matches!(export_bitsandbytes(source.path(), &taken), Err(Error::InvalidArgument(_))));
     let mut config = json(&source.path().join("config.json"));
     config["vision_config"]["image_feature_source"] = serde_json::json!(["last_frame"]);
     std::fs::write(source.path().join("config.json"), config.to_string()).unwrap();
     let other = world.path().join("other");
-    assert!(matches!(export::bitsandbytes(source.path(), &other), Err(Error::UnsupportedModel(_))));
-    assert!(matches!(export::bitsandbytes(&world.path().join("nothing"), &other), Err(Error::NotFound(_))));
+    assert!(matches!(export_bitsandbytes(source.path(), &other), Err(Error::UnsupportedModel(_))));
+    assert!(matches!(export_bitsandbytes(&world.path().join("nothing"), &other), Err(Error::NotFound(_))));
     assert_eq!(left(), 1);
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use captioner::captioner::{Caption, Captioner, Input, Scores};
 use captioner::image::Limits;
 use captioner::kernels::Compute;
-use captioner::models::florence2::Options;
+use captioner::models::Request;
 use captioner::{cache, runtime, Error};
 use florence2_support::Cases;
 
@@ -22,8 +22,8 @@ fn load(cases: &Cases) -> captioner::Result<Captioner> {
 
 fn start(captioner: &Arc<Captioner>, cases: &Cases) -> Caption {
     let input = Input::Path(cases.image_path(&cases.cases[0]));
-    let options = Options { max_new_tokens: Some(8), ..Options::default() };
-    Caption::new(captioner.clone(), input, Limits::default(), options)
+    let request = Request { max_new_tokens: Some(8), ..Request::default() };
+    Caption::new(captioner.clone(), input, Limits::default(), request).unwrap()
 }
 
 fn caption(captioner: Arc<Captioner>, cases: &Cases) -> String {

@@ -1,6 +1,6 @@
 //! Decoding, resizing and normalizing give the very bytes of Pillow and transformers (`research/reference/images.py`).
 
-use captioner::image::{load_path, normalize, resize, Filter, Limits, RgbImage};
+use captioner::image::{load_path, pixels, resize, Filter, Limits, RgbImage};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -20,17 +20,19 @@ fn digest(bytes: &[u8]) -> String {
 fn compute(image: &RgbImage, what: &str) -> (u32, u32, String) {
     let resized = match what {
         "rgb" => image.clone(),
-        "pixels" => resize(image, 768, 768, Filter::Bicubic),
+        "pixels" => resize(image, 768, 768, Filter::Bicubic).expect("resized"),
         _ => {
             let (size, code) = what.split_once(':').expect("size:filter");
             let (width, height) = size.split_once('x').expect("width x height");
             let filter = Filter::from_pillow(code.parse().expect("a filter code")).expect("a known filter");
-            resize(image, width.parse().expect("a width"), height.parse().expect("a height"), filter)
+            resize(image, width.parse().expect("a width"), height.parse().expect("a height"), filter).expect("resized")
         }
     };
     let digest = if what == "pixels" {
-        let values = normalize(&resized, 1.0 / 255.0, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
-        digest(&values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+        let values = pixels(&resized, 1.0 / 255.0, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]).expect("normalized");
+        // The table has transformers' planes: all of red, all of green, all of blue.
+        let planes = (0..3).flat_map(|channel| values.iter().skip(channel).step_by(3));
+        digest(&planes.flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
     } else {
         digest(&resized.data)
     };
@@ -82,7 +84,7 @@ fn whole_images_are_equal() {
 #[test]
 fn a_reduced_limit_is_kept_for_every_format() {
     for name in ["rgb_reduced.png", "420.jpg", "animated.gif", "lossy.webp", "small_frame.webp", "rgb24.bmp"] {
-        let limits = Limits { max_pixels: 100 };
+        let limits = Limits { max_pixels: 100, ..Limits::default() };
         let error = load_path(&fixtures().join(name), &limits).expect_err(name);
         assert!(matches!(error, captioner::error::Error::ImageTooLarge(_)), "{error}");
         assert!(error.to_string().contains(name), "{error}");
@@ -110,9 +112,9 @@ fn flat_images_stay_flat() {
         let image = RgbImage { width, height, data: colour.repeat((width * height) as usize) };
         let filter = Filter::from_pillow(round % 4).expect("a known filter");
         let (to_width, to_height) = (1 + random(200) as u32, 1 + random(200) as u32);
-        let resized = resize(&image, to_width, to_height, filter);
+        let resized = resize(&image, to_width, to_height, filter).expect("resized");
         assert_eq!((resized.width, resized.height), (to_width, to_height));
         assert!(resized.data.chunks_exact(3).all(|pixel| pixel == colour), "{width}x{height} {filter:?}");
-        assert_eq!(resize(&image, width, height, filter), image);
+        assert_eq!(resize(&image, width, height, filter).expect("resized"), image);
     }
 }

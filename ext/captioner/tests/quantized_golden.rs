@@ -5,11 +5,8 @@ mod florence2_support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use captioner::kernels::Compute;
-use captioner::models::florence2::{Florence2, Stage};
 use captioner::store;
-use captioner::weights::packed::Recipe;
-use florence2_support::{relative_error, until_first_logits, Cases, Golden};
+use florence2_support::{finish, load, relative_error, until_first_logits, Cases, Golden};
 use serde::Deserialize;
 
 /// ‖ours - reference‖₂ / ‖reference‖₂ of every stage.
@@ -47,14 +44,13 @@ fn packed_models_are_the_reference_over_bitsandbytes_weights() {
         cases.cases[at].settings["max_new_tokens"] = entry.max_new_tokens.into();
         let case = &cases.cases[at];
         let checkpoint = cases.checkpoint(case);
-        let recipe = Recipe::named(&entry.recipe).unwrap();
         let name = checkpoint.file_name().unwrap().to_str().unwrap();
-        let ready = store::packed(&checkpoint, packs.path(), name, Some("seeded"), &recipe, &|| false).unwrap();
-        let model = Florence2::load(&ready.path, true, Compute::Exact).unwrap();
+        let ready = store::packed(&checkpoint, packs.path(), name, Some("seeded"), &entry.recipe, &|| false).unwrap();
+        let model = load(&ready.path);
 
         let mut run = case.start(&model, &cases);
-        while model.step(&mut run).unwrap() != Stage::Done {}
-        if run.tokens()[1..] != entry.ids || model.text(&run) != entry.text {
+        finish(&mut run);
+        if run.tokens() != entry.ids || model.text(run.tokens()) != entry.text {
             wrong.push(format!("{} {}: {:?}, reference {:?}", entry.recipe, entry.name, run.tokens(), entry.ids));
         }
         let count = counts.entry(entry.recipe.as_str()).or_default();
@@ -62,7 +58,7 @@ fn packed_models_are_the_reference_over_bitsandbytes_weights() {
 
         let Some(path) = &entry.golden else { continue };
         let golden = Golden(std::fs::read(fixtures().join(path)).unwrap());
-        let compared = until_first_logits(&model, &mut case.start(&model, &cases));
+        let compared = until_first_logits(&mut case.start(&model, &cases));
         assert_eq!(compared.len(), golden.names().len(), "{}: {:?}", entry.name, golden.names());
         for (stage, values) in compared {
             let error = relative_error(&cases, &golden, &stage, &values);

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use captioner::weights::seeded::{native_config, preset, tensors, write_checkpoint, Options};
+use captioner_testing::{native_config, preset, tensors, write_checkpoint, Options};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use captioner::hub::{FileSpec, Hub, Phase, Progress, Settings, Source};
 use captioner::Error as CoreError;
-use magnus::{block::Proc, function, prelude::*, Error, RHash, RModule, RString, Ruby, TryConvert};
+use magnus::{block::Proc, function, prelude::*, Error, RHash, RModule, RString, Ruby};
 
 use crate::helpers::gvl;
-use crate::model::{path, ruby_path};
+use crate::helpers::options::option;
+use crate::helpers::paths::{path, ruby_path};
 
 /// `[name, required, size, sha256]`
 type File = (String, bool, Option<u64>, Option<String>);
@@ -100,8 +101,4 @@ fn settings(ruby: &Ruby, options: RHash) -> Result<Settings, Error> {
         settings.offline = offline;
     }
     Ok(settings)
-}
-
-fn option<T: TryConvert>(ruby: &Ruby, options: RHash, name: &str) -> Result<Option<T>, Error> {
-    options.lookup2(ruby.to_symbol(name), None::<bool>)
 }

@@ -1,9 +1,12 @@
 //! The Ruby binding of `captioner`: `MemeCaptioner::Native`. Positional arguments only; keywords, defaults and metadata
 //! live in Ruby (`lib/meme_captioner`).
 
+mod cache;
 mod helpers;
 mod hub;
+mod image;
 mod model;
+mod packing;
 mod thumbnail;
 
 use magnus::{Error, Module, Ruby};
@@ -13,7 +16,10 @@ use magnus::{Error, Module, Ruby};
 fn init(ruby: &Ruby) -> Result<(), Error> {
     captioner::cache::survive_forks();
     let native = ruby.define_module("MemeCaptioner")?.define_module("Native")?;
+    image::init(ruby, native)?;
     model::init(ruby, native)?;
+    cache::init(native)?;
+    packing::init(native)?;
     hub::init(native)?;
     thumbnail::init(native)
 }

@@ -4,8 +4,7 @@ use captioner::image::{load_path, thumbnail as small, Limits};
 use captioner::runtime;
 use magnus::{function, prelude::*, Error, RModule, RString, Ruby};
 
-use crate::helpers::{errors::to_ruby, gvl};
-use crate::model::path;
+use crate::helpers::{errors::to_ruby, gvl, paths::path};
 
 pub fn init(native: RModule) -> Result<(), Error> {
     native.define_singleton_method("thumbnail", function!(thumbnail, 3))
@@ -13,8 +12,8 @@ pub fn init(native: RModule) -> Result<(), Error> {
 
 /// `thumbnail(path, side, max_pixels)`: the bytes of a PNG whose longer side has at most `side` pixels.
 fn thumbnail(ruby: &Ruby, image: RString, side: u32, max_pixels: u64) -> Result<RString, Error> {
-    let image = path(image);
+    let (image, limits) = (path(image), Limits { max_pixels, ..Limits::default() });
     let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
-    let bytes = gvl::release(ruby, |_| pool.install(|| small(&load_path(&image, &Limits { max_pixels })?, side)))?;
+    let bytes = gvl::release(ruby, |_| pool.install(|| small(&load_path(&image, &limits)?, side)))?;
     Ok(ruby.str_from_slice(&bytes))
 }

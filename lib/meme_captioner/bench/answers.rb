@@ -16,14 +16,14 @@ module MemeCaptioner
       # Captions one image.
       # @return [Hash] the text, its tokens, and seconds: in total and by stage
       def time(image, max_new_tokens, num_beams = nil)
-        generation = Generation.new(max_new_tokens: max_new_tokens, num_beams: num_beams)
+        generation = Generation.new(family, max_new_tokens: max_new_tokens, num_beams: num_beams)
         (text, facts), total = timed { Engine.caption(@model, Input.new(image), generation) }
         { text: text, tokens: facts[:tokens], seconds: { total: total, **facts[:seconds] } }
       end
 
       # @return [Float] seconds in which this many threads, each with an image of its own at a time, caption `images`
       def side_by_side(images, threads, max_new_tokens)
-        generation = Generation.new(max_new_tokens: max_new_tokens)
+        generation = Generation.new(family, max_new_tokens: max_new_tokens)
         waiting = images.each_with_object(Queue.new) { |image, queue| queue << image }.close
         timed do
           Array.new(threads) do

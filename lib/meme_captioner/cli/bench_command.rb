@@ -19,7 +19,7 @@ module MemeCaptioner
         model, json, quantization = options.values_at(:model, :json, :quantization)
         info = ModelArgument.info(model, quantization: quantization)
         captioner = MemeCaptioner.select(info.name)
-        DownloadCommand.download(captioner, @err) unless !info.supported? || captioner.downloaded?
+        DownloadCommand.download(captioner, @err) unless captioner.downloaded?
         report = Bench.new(info, **options.except(:model, :json, :quantization)).report
         json ? @out.puts(JSON.generate(report)) : table(report)
         0
@@ -33,7 +33,7 @@ module MemeCaptioner
           parser.on("--model NAME", "a name of `meme_captioner models`, or a model's folder") { |v| options[:model] = v }
           parser.on("--images N", count, "captions to time (#{Bench::IMAGES})") { |v| options[:images] = v.to_i }
           parser.on("--max-new-tokens N", count, "of the captions") { |v| options[:max_new_tokens] = v.to_i }
-          parser.on("--quantization nf4", "where NAME is a folder") { |v| options[:quantization] = v }
+          ModelArgument.quantization(parser, options)
           parser.on("--json", "one JSON object") { options[:json] = true }
         end
       end

@@ -19,6 +19,7 @@ module MemeCaptioner
         captioner = MemeCaptioner.select(ModelArgument.info(options.delete(:model)).name)
         @json = options.delete(:json)
         @several = argv.size > 1
+        QuestionArgument.check(captioner, options)
         DownloadCommand.download(captioner, @err) unless captioner.downloaded?
         failures = captioner.extract_all(argv, **options).count { |image, result| !report(image, result) }
         failures.zero? ? 0 : 1
@@ -30,7 +31,9 @@ module MemeCaptioner
         options = { model: MemeCaptioner.default_model.name }
         OptionParser.new("Usage: meme_captioner caption IMAGE... [options]") do |parser|
           parser.on("--model NAME", "a name of `meme_captioner models`, or a model's folder") { |v| options[:model] = v }
-          parser.on("--task TASK", TaskArgument::NAMES) { |v| options[:task] = TaskArgument.task(v) }
+          QuestionArgument.define(parser, options)
+          tiling = Families.taking(:image_splitting).join(", ")
+          parser.on("--[no-]image-splitting", "look at tiles of the image (#{tiling})") { |v| options[:image_splitting] = v }
           parser.on("--json", "one JSON object per image") { options[:json] = true }
         end.parse!(argv)
         options

@@ -27,13 +27,10 @@ module MemeCaptioner
       private
 
       def check(info)
-        return if info.family == :test || !info.supported?
+        return unless info.weights?
 
-        source = info.local? ? info.path : Engine.cached(info)
-        raise ModelUnavailableError, "#{info.name} is not on this machine; download it first" unless source
-
-        places = [source, Engine.pack(info, source)].uniq
-        places.each { |place| Engine.check(place) }
+        source = Weights.present(info)
+        [source, Weights.pack(info, source)].uniq.each { |place| Weights.check(place) }
       end
     end
   end

@@ -32,7 +32,7 @@ module MemeCaptioner
           parser.on("--processes N", count, "how many share the weights") { |v| options[:processes] = v.to_i }
           parser.on("--captions N", count, "one after the other in one process") { |v| options[:captions] = v.to_i }
           parser.on("--max-new-tokens N", count, "of the captions") { |v| options[:max_new_tokens] = v.to_i }
-          parser.on("--quantization nf4", "where NAME is a folder") { |v| options[:quantization] = v }
+          ModelArgument.quantization(parser, options)
           parser.on("--json", "one JSON object") { options[:json] = true }
         end
       end
@@ -40,13 +40,13 @@ module MemeCaptioner
       # What is on the hub is fetched, but packed later: that is measured, too.
       def find(name, quantization)
         info = ModelArgument.info(name, quantization: quantization)
-        fetch(info) if info.supported? && !info.local? && info.family != :test && !Engine.cached(info)
+        fetch(info) unless info.local? || !info.weights?
         info
       end
 
       def fetch(info)
         line = ProgressLine.new(@err)
-        Engine.fetch(info) { |progress| line.update(progress) }
+        Weights.source(info) { |progress| line.update(progress) }
       ensure
         line.finish
       end

@@ -5,6 +5,17 @@ module MemeCaptioner
     # A model on the command line: a name, or the path of a folder or of a packed file, which is then registered under its
     # own name.
     module ModelArgument
+      # Lets a command take `--quantization`.
+      # @param parser [OptionParser]
+      # @param options [Hash] where :quantization is put
+      # @return [void]
+      def self.quantization(parser, options)
+        known = Families.quantizations.compact.map(&:to_s)
+        parser.on("--quantization NAME", known, "#{known.join(" or ")}, where NAME is a folder") do |v|
+          options[:quantization] = v
+        end
+      end
+
       # @param argument [String]
       # @param quantization [String, nil] how to use a folder
       # @return [ModelInfo]

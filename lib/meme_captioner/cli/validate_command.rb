@@ -7,7 +7,6 @@ module MemeCaptioner
     class ValidateCommand
       NO_VERDICT = 3
       OUT = "meme_captioner-validation"
-      CANDIDATE = "Florence-2-tiny-int4"
 
       def initialize(out, err)
         @out = out
@@ -37,7 +36,7 @@ module MemeCaptioner
         OptionParser.new("Usage: meme_captioner validate [IMAGE or FOLDER...] [options]") do |parser|
           parser.on("--base NAME", "in full precision; by default the candidate's own") { |v| options[:base] = v }
           parser.on("--candidate NAME", "in reduced precision; may be given several times") { |v| options[:candidates] << v }
-          parser.on("--task TASK", TaskArgument::NAMES) { |v| options[:task] = TaskArgument.task(v) }
+          QuestionArgument.define(parser, options)
           parser.on("--compute MODE", "fast, bf16 or exact") { |v| MemeCaptioner.config.compute = v }
           parser.on("--out DIR", "for the report; started again, goes on there (#{OUT})") { |v| options[:out] = v }
           parser.on("--judgements FILE", "that the report's page saved") { |v| options[:judgements] = v }
@@ -47,19 +46,21 @@ module MemeCaptioner
       def validation(images, candidates:, base: nil, **options)
         models = models(base, candidates)
         require_bundled(models.first.info) if images.empty?
+        question = options.slice(*QuestionArgument::OPTIONS)
+        models.each { |captioner| QuestionArgument.check(captioner, question) }
         models.reject(&:downloaded?).each { |captioner| DownloadCommand.download(captioner, @err) }
         Validation.new(images.empty? ? nil : images, base: models.first, candidates: models.drop(1), **options)
       end
 
       def models(base, candidates)
-        candidates = [CANDIDATE] if candidates.empty?
+        candidates = [Catalogue.bundled.find(&:reduced?).name] if candidates.empty?
         infos = candidates.map { |name| ModelArgument.info(name) }
         base = base ? ModelArgument.info(base) : counterpart(infos.first)
         [base, *infos].map { |info| MemeCaptioner.candidate(info.name) }
       end
 
       def require_bundled(info)
-        return if Catalogue::UNSEEDED.include?(info)
+        return if Catalogue.bundled.include?(info)
 
         raise OptionParser::MissingArgument, "IMAGE: the samples that come with the gem suit its own models only"
       end

@@ -24,7 +24,7 @@ module MemeCaptioner
       end
 
       def initialize(facts)
-        @info = ModelInfo.new(family: :florence2, **facts, quantization: facts[:quantization]&.to_sym)
+        @info = ModelInfo.new(**facts, family: facts[:family]&.to_sym, quantization: facts[:quantization]&.to_sym)
         @ruby = Usage.rss
       end
 
@@ -46,7 +46,7 @@ module MemeCaptioner
         before = start[:library]
         packing = nil
         place, seconds = timed do
-          Engine.pack(@info, source) { packing = {} }
+          Weights.pack(@info, source) { packing = {} }
         end
         packing&.update(seconds: seconds, added_peak_mib: (Usage.peak - before).round(2))
         { place: place, packing: packing }
@@ -54,14 +54,14 @@ module MemeCaptioner
 
       # Loads the weights, every page of them.
       def load(place)
-        @model = Engine.load(@info, place)
+        @model = Weights.load(@info, place)
         @model.touch
         { weights: Usage.mib(@model.bytes), loaded: Usage.rss }
       end
 
       # Captions the sample.
       def caption(max_new_tokens)
-        generation = Generation.new(max_new_tokens: max_new_tokens)
+        generation = Generation.new(family, max_new_tokens: max_new_tokens)
         _, seconds = timed { Engine.caption(@model, Input.new(Memory.image), generation) }
         { captioned: Usage.rss, peak: Usage.peak, seconds: seconds }
       end
@@ -75,8 +75,8 @@ module MemeCaptioner
       # @return [Float] the median of the seconds that loading takes
       def reload(place)
         times = Array.new(LOADS) do
-          Engine.unload(@info.name)
-          timed { Engine.load(@info, place) }.last
+          Weights.unload(@info.name)
+          timed { Weights.load(@info, place) }.last
         end
         times.sort[LOADS / 2]
       end
@@ -93,6 +93,11 @@ module MemeCaptioner
       end
 
       private
+
+      # Of the loaded model.
+      def family
+        Families.fetch(@model.family)
+      end
 
       def timed
         from = Process.clock_gettime(Process::CLOCK_MONOTONIC)

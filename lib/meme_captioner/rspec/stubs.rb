@@ -20,6 +20,7 @@ module MemeCaptioner
 
         answer = block || proc { text }
         allow(Weights).to receive_messages(available?: true, download: nil, place: nil, model: nil)
+        allow(Weights).to receive(:family) { |info| info.family ? Families.fetch(info.family) : Families.any }
         allow(Engine).to receive(:caption) { |_, input, _| [answer.call(input.given), {}] }
         allow(TestCaptioner).to receive(:describe) { |input| answer.call(input.given) }
       end

@@ -7,7 +7,7 @@ module MemeCaptioner
       # Of fewer images a verdict says too little to be kept: the 95 % interval of 20 hits in 20 begins at 84 %.
       KEPT_FROM = 20
 
-      # @return [String] what the models were asked
+      # @return [String] what the models were asked: a task, or a question
       attr_reader :task
 
       # @return [Subject] the model in full precision

@@ -59,7 +59,7 @@ module Benchmarks
 
     # The packed file, made where it is not there, or the folder.
     def place
-      @place ||= MemeCaptioner::Engine.pack(info, info.path)
+      @place ||= MemeCaptioner::Weights.pack(info, info.path)
     end
 
     def kernels

@@ -1,16 +1,21 @@
 //! The pixel limit, and what can go wrong inside a decoder.
 
-/// How large an image may be. Checked against the header, before anything is allocated for the pixels.
+use super::memory::OutOfMemory;
+
+/// How large an image may be, which is checked against the header before anything is allocated for the pixels, and what
+/// of it is heeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Most pixels (width times height).
     pub max_pixels: u64,
+    /// Turn and mirror the picture as its EXIF orientation says.
+    pub apply_orientation: bool,
 }
 
 impl Default for Limits {
     /// The size from which Pillow warns of a decompression bomb (`Image.MAX_IMAGE_PIXELS`).
     fn default() -> Self {
-        Limits { max_pixels: 89_478_485 }
+        Limits { max_pixels: 89_478_485, apply_orientation: true }
     }
 }
 
@@ -21,6 +26,8 @@ pub(super) enum Failure {
     Unreadable(String),
     /// Width and height that the header asks for.
     TooLarge(u64, u64),
+    /// There is no memory for it.
+    OutOfMemory(OutOfMemory),
 }
 
 impl Failure {

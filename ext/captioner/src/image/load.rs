@@ -80,6 +80,7 @@ pub fn load_bytes_as(name: &str, bytes: &[u8], limits: &Limits) -> Result<RgbIma
             "{name} is {width}x{height} pixels, the limit is {} in all; scale it down or raise max_pixels",
             limits.max_pixels
         )),
+        Failure::OutOfMemory(error) => Error::ImageTooLarge(format!("{name} {}", error.message())),
     })
 }
 

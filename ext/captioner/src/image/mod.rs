@@ -5,21 +5,24 @@
 //! EXIF rotation is applied.
 
 mod bmp;
+mod crop;
 mod gif;
 mod jpeg;
 mod limits;
 mod load;
-mod normalize;
+mod memory;
 mod over_white;
+mod pixels;
 mod png;
 mod resize;
 mod thumbnail;
 mod webp;
 
+pub use crop::{crop, Region};
 pub use limits::Limits;
 pub use load::{load_bytes, load_bytes_as, load_path};
-pub use normalize::normalize;
-pub use resize::{resize, Filter};
+pub use pixels::pixels;
+pub use resize::{resize, resize_region, Filter};
 pub use thumbnail::thumbnail;
 
 /// An image of 8-bit red, green and blue, interleaved, rows from top to bottom without padding.

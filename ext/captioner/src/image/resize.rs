@@ -1,13 +1,20 @@
 //! Pillow's resampler for 8 bits a channel, bit for bit (libImaging/Resample.c; Geometry.c for nearest).
 //!
 //! Two passes. Each output sample is a sum of input samples times coefficients of 22 fractional bits, rounded and
-//! clipped to 8 bits after each pass, so the order of the passes shows in the result. Both passes see whole images here,
-//! so no row of the first one goes unused.
+//! clipped to 8 bits after each pass, so the order of the passes shows in the result. No output depends on another, so a
+//! part of a resized image is made from the part of the image that it reads.
 
+use std::ops::Range;
+
+use super::crop::{rectangle, Region};
+use super::memory::{self, OutOfMemory};
 use super::RgbImage;
 use crate::error::{Error, Result};
 
 mod passes;
+mod taps;
+
+use taps::{Axis, Taps};
 
 /// Pillow's `PRECISION_BITS`: 32 less eight of the result and two for sums outside of it.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
@@ -72,95 +79,102 @@ fn sinc(x: f64) -> f64 {
     x.sin() / x
 }
 
-/// The coefficients of one direction, made one output position at a time: for an extreme ratio all of them together
-/// would take more memory than the image.
-struct Taps {
-    filter: Filter,
-    input: usize,
-    scale: f64,
-    filter_scale: f64,
-    weights: Vec<f64>,
-    fixed: Vec<i32>,
-}
-
-impl Taps {
-    fn new(filter: Filter, input: usize, output: usize) -> Self {
-        let scale = input as f64 / output as f64;
-        Taps { filter, input, scale, filter_scale: scale.max(1.0), weights: Vec::new(), fixed: Vec::new() }
-    }
-
-    /// The first input position and the coefficients for one output position.
-    fn at(&mut self, position: usize) -> (usize, &[i32]) {
-        let support = self.filter.support() * self.filter_scale;
-        let inverse = 1.0 / self.filter_scale;
-        let center = (position as f64 + 0.5) * self.scale;
-        // Casts to integers truncate and saturate at zero, which is what clipping to the image needs.
-        let start = (center - support + 0.5) as usize;
-        let end = ((center + support + 0.5) as usize).min(self.input);
-        self.weights.clear();
-        let mut sum = 0.0;
-        for i in 0..end.saturating_sub(start) {
-            let weight = self.filter.weight((i as f64 + start as f64 - center + 0.5) * inverse);
-            self.weights.push(weight);
-            sum += weight;
-        }
-        let one = f64::from(1u32 << PRECISION_BITS);
-        self.fixed.clear();
-        self.fixed.extend(self.weights.iter().map(|&weight| {
-            let weight = if sum == 0.0 { weight } else { weight / sum };
-            (weight * one + if weight < 0.0 { -0.5 } else { 0.5 }) as i32
-        }));
-        (start, &self.fixed)
-    }
-}
-
 /// Resizes to exactly `width` x `height`. A pass whose size does not change is skipped.
-pub fn resize(image: &RgbImage, width: u32, height: u32, filter: Filter) -> RgbImage {
-    let (w, h) = (width as usize, height as usize);
-    let (from_w, from_h) = (image.width as usize, image.height as usize);
-    if w * h == 0 || from_w * from_h == 0 {
-        return RgbImage { width, height, data: vec![0; w * h * 3] };
-    }
-    if filter == Filter::Nearest {
-        return nearest(image, width, height);
-    }
-    let columns = |data: &[u8], rows| passes::horizontal(data, from_w, rows, w, Taps::new(filter, from_w, w));
-    let rows = |data: &[u8], width| passes::vertical(data, width, h, Taps::new(filter, from_h, h));
-    let data = match (w != from_w, h != from_h) {
-        (false, false) => image.data.clone(),
-        (true, false) => columns(&image.data, h),
-        (false, true) => rows(&image.data, w),
-        (true, true) if vertical_first((from_w, from_h), (w, h)) => columns(&rows(&image.data, from_w), h),
-        (true, true) => rows(&columns(&image.data, from_h), w),
+///
+/// # Errors
+/// `InvalidArgument` if one of the sides is zero; `ImageTooLarge` if there is no memory for it.
+pub fn resize(image: &RgbImage, width: u32, height: u32, filter: Filter) -> Result<RgbImage> {
+    resize_region(image, width, height, Region::whole(width, height), filter)
+}
+
+/// One region of the image resized to `full_width` x `full_height`: the very values that resizing the whole and cropping
+/// it gives, for the work and the memory of the region.
+///
+/// # Errors
+/// `InvalidArgument` if the image or the region is empty or the region reaches beyond the full size; `ImageTooLarge` if
+/// there is no memory for it.
+pub fn resize_region(
+    image: &RgbImage,
+    full_width: u32,
+    full_height: u32,
+    region: Region,
+    filter: Filter,
+) -> Result<RgbImage> {
+    let (columns, rows) = region.inside(full_width, full_height)?;
+    Region::whole(image.width, image.height).inside(image.width, image.height)?;
+    let columns = Axis { from: image.width as usize, to: full_width as usize, wanted: columns };
+    let rows = Axis { from: image.height as usize, to: full_height as usize, wanted: rows };
+    let data = if filter == Filter::Nearest {
+        nearest(image, &columns, &rows)?
+    } else {
+        resample(image, &columns, &rows, filter)?
     };
-    RgbImage { width, height, data }
+    Ok(RgbImage { width: region.width, height: region.height, data })
+}
+
+fn resample(
+    image: &RgbImage,
+    columns: &Axis,
+    rows: &Axis,
+    filter: Filter,
+) -> std::result::Result<Vec<u8>, OutOfMemory> {
+    let (xs, ys) = (columns.inputs(filter), rows.inputs(filter));
+    let stride = columns.from * 3;
+    let cropped;
+    let read: &[u8] = if xs == (0..columns.from) {
+        &image.data[ys.start * stride..ys.end * stride]
+    } else {
+        cropped = rectangle(image, xs.clone(), ys.clone())?;
+        &cropped
+    };
+    let (width, height) = (columns.wanted.len(), rows.wanted.len());
+    let across = |data: &[u8], rows: usize| {
+        passes::horizontal(data, xs.len(), rows, width, Taps::new(filter, columns, xs.start))
+    };
+    let down = |data: &[u8], width: usize| passes::vertical(data, width, height, Taps::new(filter, rows, ys.start));
+    match (columns.changes(), rows.changes()) {
+        (false, false) => {
+            let mut copy = memory::room(read.len())?;
+            copy.extend_from_slice(read);
+            Ok(copy)
+        }
+        (true, false) => across(read, height),
+        (false, true) => down(read, width),
+        (true, true) if vertical_first(columns, rows) => across(&down(read, xs.len())?, height),
+        (true, true) => down(&across(read, ys.len())?, width),
+    }
 }
 
 /// Pillow 13.0 makes the vertical pass first where the height falls by more than twice what the width falls; 11.3 and
 /// 12.0 always made the horizontal one first. (Found by comparing with both orders over thousands of sizes.)
-fn vertical_first(from: (usize, usize), to: (usize, usize)) -> bool {
-    let narrower = from.0 as i64 - to.0 as i64;
-    to.1 < from.1 && (from.1 - to.1) as i64 > 2 * narrower
+fn vertical_first(columns: &Axis, rows: &Axis) -> bool {
+    let narrower = columns.from as i64 - columns.to as i64;
+    rows.to < rows.from && (rows.from - rows.to) as i64 > 2 * narrower
 }
 
 /// Pillow adds up the step in f64, so the positions are added up here too.
-fn nearest(image: &RgbImage, width: u32, height: u32) -> RgbImage {
-    let positions = |input: u32, output: u32| {
-        let step = f64::from(input) / f64::from(output);
+fn nearest(image: &RgbImage, columns: &Axis, rows: &Axis) -> std::result::Result<Vec<u8>, OutOfMemory> {
+    let positions = |axis: &Axis| -> std::result::Result<Vec<usize>, OutOfMemory> {
+        let Range { start, end } = axis.wanted;
+        let mut positions = memory::room(end - start)?;
+        let step = axis.from as f64 / axis.to as f64;
         let mut at = step * 0.5;
-        (0..output)
-            .map(|_| {
-                let position = (at as usize).min(input as usize - 1);
-                at += step;
-                position
-            })
-            .collect::<Vec<_>>()
+        for i in 0..end {
+            if i >= start {
+                positions.push((at as usize).min(axis.from - 1));
+            }
+            at += step;
+        }
+        Ok(positions)
     };
-    let (columns, rows) = (positions(image.width, width), positions(image.height, height));
-    let mut data = Vec::with_capacity(columns.len() * rows.len() * 3);
+    let (columns, rows) = (positions(columns)?, positions(rows)?);
+    let mut data = memory::room(columns.len() * rows.len() * 3)?;
     for y in rows {
         let row = &image.data[y * image.width as usize * 3..][..image.width as usize * 3];
         columns.iter().for_each(|&x| data.extend_from_slice(&row[x * 3..x * 3 + 3]));
     }
-    RgbImage { width, height, data }
+    Ok(data)
 }
+
+#[cfg(test)]
+mod tests;

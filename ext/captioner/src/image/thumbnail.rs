@@ -15,7 +15,7 @@ const BITS: u8 = 5;
 pub fn thumbnail(image: &RgbImage, side: u32) -> Result<Vec<u8>> {
     let scale = (f64::from(side) / f64::from(image.width.max(image.height))).min(1.0);
     let length = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
-    let mut small = resize(image, length(image.width), length(image.height), Filter::Bicubic);
+    let mut small = resize(image, length(image.width), length(image.height), Filter::Bicubic)?;
     let (mask, middle) = (!0u8 << (8 - BITS), 1 << (7 - BITS));
     small.data.iter_mut().for_each(|value| *value = *value & mask | middle);
     png(&small).map_err(|error| Error::Internal(format!("a thumbnail cannot be written: {error}")))
@@ -44,7 +44,7 @@ mod tests {
 
     fn made(width: u32, height: u32, side: u32) -> RgbImage {
         let bytes = thumbnail(&gradient(width, height), side).unwrap();
-        load_bytes(&bytes, &Limits { max_pixels: 1 << 20 }).unwrap()
+        load_bytes(&bytes, &Limits { max_pixels: 1 << 20, ..Limits::default() }).unwrap()
     }
 
     #[test]

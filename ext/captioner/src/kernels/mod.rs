@@ -25,20 +25,25 @@ mod pairs;
 mod panels;
 mod product;
 mod ready;
+mod rope;
 mod scratch;
 mod simd;
 
-pub use attention::{add_channel_scores, attend, attend_shared, attend_written, mix_channels, turn_keys, Heads};
+pub use attention::{
+    add_channel_scores, attend, attend_prefixed, attend_shared, attend_streamed, attend_written, mix_channels,
+    turn_keys, Heads, Keys, Mask, Streamed, Written,
+};
 pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
-pub use elementwise::{add, gelu, log_sum_exp, max, softmax};
+pub use elementwise::{add, gelu, gelu_tanh, log_sum_exp, max, multiply, silu, softmax};
 pub use few_rows::FEW_ROWS;
 pub use isa::Isa;
 pub use matmul::{dot, matmul, matmul_each, Epilogue, Job};
-pub use matrix::{Arithmetic, BlockScales, Buffer, Matrix, Storage};
-pub use norm::layer_norm;
+pub use matrix::{ActivationScales, Arithmetic, BlockScales, Buffer, Matrix, Storage};
+pub use norm::{layer_norm, rms_norm};
 pub use product::Element;
-pub use ready::Ready;
+pub use ready::{multiply_each, Piece, Ready};
+pub use rope::rotate;
 pub use scratch::Scratch;
 
 /// Rows of activations that one task works on at a time: few enough that a tile's intermediates stay in the cache,

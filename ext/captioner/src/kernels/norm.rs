@@ -1,4 +1,4 @@
-//! Layer normalisation over the channels of each row.
+//! Normalisation over the channels of each row.
 
 use super::simd::{dispatched, Vector};
 
@@ -27,6 +27,29 @@ unsafe fn layer_norm_kernel<V: Vector>(x: &[f32], weight: &[f32], bias: &[f32], 
         }
         for i in whole..channels {
             out[i] = (row[i] - mean) * inverse * weight[i] + bias[i];
+        }
+    }
+}
+
+dispatched! {
+    /// `out[r] = x[r] / sqrt(mean(x[r]^2) + eps) * weight` for every row of `weight.len()` channels (arXiv 1910.07467).
+    pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) = rms_norm_kernel
+}
+
+#[inline(always)]
+unsafe fn rms_norm_kernel<V: Vector>(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    let channels = weight.len();
+    for (row, out) in x.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
+        let square = sum_of::<V>(row, |v| v.mul(v), |v| v * v) / channels as f32;
+        let inverse = 1.0 / (square + eps).sqrt();
+        let inverses = V::splat(inverse);
+        let whole = channels / V::LANES * V::LANES;
+        for i in (0..whole).step_by(V::LANES) {
+            let normed = V::load(row.as_ptr().add(i)).mul(inverses);
+            normed.mul(V::load(weight.as_ptr().add(i))).store(out.as_mut_ptr().add(i));
+        }
+        for i in whole..channels {
+            out[i] = row[i] * inverse * weight[i];
         }
     }
 }
@@ -62,6 +85,25 @@ mod tests {
                     for (out, x) in row.iter().zip(x) {
                         let expected = (x - mean) / (variance + 1e-5).sqrt() * 2.0 + 0.5;
                         assert!((out - expected).abs() < 1e-4, "{channels} channels: {out} {expected}");
+                    }
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn rows_have_a_mean_square_of_one() {
+        for channels in [1, 16, 37, 576] {
+            let x: Vec<f32> = (0..3 * channels).map(|i| (i * i % 17) as f32 - 3.0).collect();
+            let weight: Vec<f32> = (0..channels).map(|i| 1.0 + i as f32 / 10.0).collect();
+            versions!(V => {
+                let mut out = vec![0.0; x.len()];
+                rms_norm_kernel::<V>(&x, &weight, 1e-5, &mut out);
+                for (row, x) in out.chunks_exact(channels).zip(x.chunks_exact(channels)) {
+                    let square = x.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / channels as f64;
+                    for ((out, x), weight) in row.iter().zip(x).zip(&weight) {
+                        let expected = f64::from(*x) / (square + 1e-5).sqrt() * f64::from(*weight);
+                        assert!((f64::from(*out) - expected).abs() < 1e-5 * (1.0 + expected.abs()), "{channels} channels");
                     }
                 }
             });

@@ -1,3 +1,18 @@
-//! Model families. Each knows [`crate::nn`], [`crate::generate`] and [`crate::weights`]; nothing below knows a family.
+//! The families of models, behind one seam: what is above this folder names no family, only [`Model`] and [`Family`].
+
+mod family;
+mod files;
+mod model;
+mod packing;
+mod parts;
 
 pub mod florence2;
+mod smolvlm;
+
+pub use family::Family;
+pub use model::{Advance, Encoding, Model, Phase, Request};
+pub use packing::{family, load, own_recipe, pack};
+pub use parts::Parts;
+
+/// Every family that this version reads.
+pub static FAMILIES: &[&Family] = &[&florence2::FAMILY, &smolvlm::FAMILY];

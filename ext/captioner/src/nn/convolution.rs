@@ -51,6 +51,11 @@ impl PatchConv {
         Ok(Self { weight, bias: scope.vector("bias", outputs)?, kernel, stride, padding })
     }
 
+    /// Patches without gaps from a linear `[outputs, inputs * side * side]`, whose columns are ordered by channel, row and column.
+    pub fn from_linear(weight: Matrix, bias: Vec<f32>, side: usize) -> Self {
+        Self { weight, bias, kernel: side, stride: side, padding: 0 }
+    }
+
     /// The same convolution, more exact where it would be in int8.
     pub fn finer(self) -> Self {
         Self { weight: self.weight.finer(), ..self }

@@ -1,7 +1,7 @@
 use candle_core::{Device, Tensor};
 
 use super::{map_rows, rows, with_values};
-use crate::kernels::{matmul, matmul_each, Arithmetic, Epilogue, Job, Matrix, Ready};
+use crate::kernels::{matmul, matmul_each, multiply_each, Arithmetic, Epilogue, Job, Matrix, Piece, Ready};
 use crate::weights::Scope;
 use crate::Result;
 
@@ -32,6 +32,11 @@ impl Linear {
     /// Are products with the weight computed in `f32`?
     pub fn is_exact(&self) -> bool {
         self.weight.arithmetic() == Arithmetic::F32
+    }
+
+    /// The arithmetic of products with the weight.
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.weight.arithmetic()
     }
 
     /// `[rows, inputs]` through each of the layers, side by side.
@@ -77,4 +82,11 @@ impl ReadyLinear<'_> {
     pub fn forward_rows(&self, x: &[f32], epilogue: Epilogue, out: &mut [f32]) {
         self.weight.multiply(x, self.bias, epilogue, out);
     }
+}
+
+/// A piece of the rows through each of several linears, which have it rounded once for all, or, if it is few rows, meet once.
+pub(super) fn forward_each_rows(linears: &[ReadyLinear], x: &[f32], outs: &mut [&mut [f32]]) {
+    let pieces = linears.iter().zip(outs);
+    let pieces = pieces.map(|(linear, out)| Piece { weight: &linear.weight, bias: linear.bias, out });
+    multiply_each(x, pieces.collect(), Epilogue::Store);
 }

@@ -11,9 +11,22 @@ use crate::{kernels, Error, Result};
 
 /// Calls `f` with the values of a contiguous `f32` CPU tensor.
 pub fn with_values<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
-    let (storage, layout) = x.storage_and_layout();
-    match (&*storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => Ok(f(&values[start..end])),
+    with_all([x], |[x]| f(x))
+}
+
+/// Calls `f` with the values of each of several contiguous `f32` CPU tensors.
+pub fn with_all<const N: usize, R>(tensors: [&Tensor; N], f: impl FnOnce([&[f32]; N]) -> R) -> Result<R> {
+    let storages = tensors.map(|tensor| (tensor, tensor.storage_and_layout()));
+    let mut slices: [&[f32]; N] = [&[]; N];
+    for (slice, (tensor, (storage, layout))) in slices.iter_mut().zip(&storages) {
+        *slice = values(tensor, storage, layout)?;
+    }
+    Ok(f(slices))
+}
+
+fn values<'a>(x: &Tensor, storage: &'a Storage, layout: &Layout) -> Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => Ok(&values[start..end]),
         _ => Err(Error::Internal(format!("expected a contiguous f32 tensor on the CPU, got {x:?}"))),
     }
 }

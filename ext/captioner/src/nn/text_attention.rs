@@ -1,11 +1,10 @@
 //! The attention layers of BART: of the encoder, of the decoder among what it wrote, and from the decoder to the encoder.
 
 use candle_core::{Device, Tensor};
-use half::{f16, slice::HalfFloatSliceExt};
-use rayon::prelude::*;
 
-use super::{rows, with_values, Linear};
-use crate::kernels::{attend, attend_shared, attend_written, turn_keys, Element, Heads};
+use super::cache::{pick, RowCache, Shared, SharedCache};
+use super::{rows, with_all, with_values, Linear};
+use crate::kernels::{attend, attend_shared, attend_written, Element, Heads};
 use crate::weights::Scope;
 use crate::{runtime, Result};
 
@@ -50,16 +49,12 @@ impl SelfAttention {
         let tokens = rows(x)?;
         let [q, k, v] = Linear::forward_each([&self.0.q, &self.0.k, &self.0.v], x)?;
         let (heads, scale) = self.0.heads();
-        let mixed = with_values(&q, |q| {
-            with_values(&k, |k| {
-                with_values(&v, |v| {
-                    by_head(heads, tokens, |head, out| {
-                        let (at, one) = (head * heads.dim, Heads { count: 1, ..heads });
-                        attend(&q[at..], &k[at..], &v[at..], tokens, one, scale, out);
-                    })
-                })
+        let mixed = with_all([&q, &k, &v], |[q, k, v]| {
+            by_head(heads, tokens, |head, out| {
+                let (at, one) = (head * heads.dim, Heads { count: 1, ..heads });
+                attend(&q[at..], &k[at..], &v[at..], tokens, one, scale, out);
             })
-        })????;
+        })??;
         self.0.out.forward(&mixed)
     }
 }
@@ -77,13 +72,6 @@ fn by_head(heads: Heads, rows: usize, f: impl Fn(usize, &mut [f32]) + Sync) -> R
         }
     }
     Ok(Tensor::from_vec(joined, (rows, channels), &Device::Cpu)?)
-}
-
-/// Keys and values of tokens seen so far, one row each, in the order in which they came.
-#[derive(Default, Clone)]
-pub struct RowCache {
-    keys: Vec<f32>,
-    values: Vec<f32>,
 }
 
 impl CachedAttention {
@@ -115,25 +103,6 @@ impl CachedAttention {
     }
 }
 
-fn pick<'a>(rows: &'a [f32], channels: usize, which: &[u32]) -> Vec<&'a [f32]> {
-    which.iter().map(|&row| &rows[row as usize * channels..][..channels]).collect()
-}
-
-/// Values that are rounded to f16 at a time.
-const HALVES: usize = 1024;
-
-/// Keys and values that every row attends to: in f16, or in `f32` where products are exact.
-pub enum SharedCache {
-    F32(Shared<f32>),
-    F16(Shared<f16>),
-}
-
-/// Of all heads, one after the other, in the order of [`attend_shared`].
-pub struct Shared<T> {
-    keys: Vec<T>,
-    values: Vec<T>,
-}
-
 impl CrossAttention {
     /// Reads the projections `q_proj`, `k_proj`, `v_proj` and `out_proj` at `scope`.
     pub fn load(channels: usize, heads: usize, scope: Scope) -> Result<Self> {
@@ -142,26 +111,10 @@ impl CrossAttention {
 
     /// The keys and values of `x` `[tokens, channels]`.
     pub fn remember(&self, x: &Tensor) -> Result<SharedCache> {
-        let Heads { dim, stride, .. } = self.0.heads().0;
-        let tokens = rows(x)?;
+        let Heads { count, dim, stride } = self.0.heads().0;
         let [k, v] = Linear::forward_each([&self.0.k, &self.0.v], x)?;
-        let (mut keys, mut values) = (vec![0.0; tokens * stride], vec![0.0; tokens * stride]);
-        with_values(&k, |k| {
-            keys.par_chunks_mut(tokens * dim)
-                .enumerate()
-                .for_each(|(i, out)| turn_keys(&k[i * dim..], stride, dim, out));
-        })?;
-        with_values(&v, |v| {
-            for (head, out) in values.chunks_exact_mut(tokens * dim).enumerate() {
-                let rows = out.chunks_exact_mut(dim).zip(v.chunks_exact(stride));
-                rows.for_each(|(out, v)| out.copy_from_slice(&v[head * dim..][..dim]));
-            }
-        })?;
-        Ok(if self.0.k.is_exact() {
-            SharedCache::F32(Shared { keys, values })
-        } else {
-            SharedCache::F16(Shared { keys: halves(&keys), values: halves(&values) })
-        })
+        let exact = self.0.k.is_exact();
+        with_all([&k, &v], |[k, v]| SharedCache::new(k, v, stride, (count, dim), exact))
     }
 
     /// Every row of `x` attends to all that is remembered.
@@ -184,17 +137,4 @@ impl CrossAttention {
             })
         })?
     }
-}
-
-/// Numbers beyond the range of f16 become its largest.
-fn halves(values: &[f32]) -> Vec<f16> {
-    let (least, most) = (f16::MIN.to_f32(), f16::MAX.to_f32());
-    let mut halves = vec![f16::ZERO; values.len()];
-    halves.par_chunks_mut(HALVES).zip(values.par_chunks(HALVES)).for_each(|(halves, values)| {
-        let mut clamped = [0.0; HALVES];
-        let clamped = &mut clamped[..values.len()];
-        clamped.iter_mut().zip(values).for_each(|(clamped, v)| *clamped = v.clamp(least, most));
-        halves.convert_from_f32_slice(clamped);
-    });
-    halves
 }

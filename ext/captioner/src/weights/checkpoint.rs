@@ -9,7 +9,7 @@ use memmap2::Mmap;
 use safetensors::tensor::{TensorInfo, TensorView};
 use safetensors::{Dtype, SafeTensors};
 
-use super::{bitsandbytes, Layout, Source};
+use super::{bitsandbytes, Canonical, Names, Source};
 use crate::kernels::{BlockScales, Buffer, Matrix, Storage};
 use crate::quant::{FloatType, Floats, ScalesRef};
 use crate::{Error, Result};
@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// file while it is in use).
 pub struct Checkpoint {
     tensors: HashMap<String, Entry>,
-    layout: Layout,
+    names: Box<dyn Names>,
 }
 
 struct Entry {
@@ -28,11 +28,11 @@ struct Entry {
 }
 
 impl Checkpoint {
-    /// Opens the weights in `dir`.
+    /// Opens the weights in `dir`, under their own names.
     ///
     /// # Errors
-    /// `UnsupportedModel` for a folder with only pickled weights or with another family's names, `NotFound` for a missing
-    /// file, `CorruptModel` for a damaged one.
+    /// `UnsupportedModel` for a folder with only pickled weights, `NotFound` for a missing file, `CorruptModel` for a damaged
+    /// one.
     pub fn open(dir: &Path, map: bool) -> Result<Self> {
         let mut tensors = HashMap::new();
         for path in weight_files(dir)? {
@@ -51,10 +51,19 @@ impl Checkpoint {
                 tensors.insert(name, Entry { file: file.clone(), bytes, info: info.clone() });
             }
         }
-        let layout = Layout::detect(tensors.keys().map(String::as_str)).ok_or_else(|| {
-            Error::UnsupportedModel(format!("the weights in {} are not those of a Florence-2 model", dir.display()))
-        })?;
-        Ok(Self { tensors, layout })
+        Ok(Self { tensors, names: Box::new(Canonical) })
+    }
+
+    /// The same weights, asked for by the canonical names that `names` translates.
+    pub fn named(self, names: Box<dyn Names>) -> Self {
+        Self { names, ..self }
+    }
+
+    /// The names of all tensors as the files have them, sorted.
+    pub fn tensors(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
     }
 
     /// Does it have 4-bit weights as bitsandbytes stores them?
@@ -62,9 +71,9 @@ impl Checkpoint {
         self.tensors.keys().any(|name| bitsandbytes::is_state(name))
     }
 
-    /// The entry of a name in Microsoft's layout, and the name it has here.
+    /// The entry of a canonical name, and the name it has here.
     fn entry(&self, name: &str) -> Result<(&Entry, String)> {
-        let own = self.layout.name(name);
+        let own = self.names.stored(name).into_owned();
         match self.tensors.get(&own) {
             Some(entry) => Ok((entry, own)),
             None => Err(Error::CorruptModel(format!(
@@ -114,10 +123,29 @@ impl Checkpoint {
 
 impl Source for Checkpoint {
     fn contains(&self, name: &str) -> bool {
-        self.tensors.contains_key(&self.layout.name(name))
+        self.tensors.contains_key(self.names.stored(name).as_ref())
     }
 
     fn matrix(&self, name: &str, shape: &[usize]) -> Result<Matrix> {
+        if self.names.is_transposed(name) {
+            let stored: Vec<usize> = shape.iter().rev().copied().collect();
+            return Ok(self.stored(name, &stored)?.transposed());
+        }
+        self.stored(name, shape)
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        Ok(self.matrix(name, shape)?.to_vec())
+    }
+
+    fn buffers(&self) -> Vec<Buffer> {
+        self.tensors.values().map(|entry| entry.bytes.clone()).collect()
+    }
+}
+
+impl Checkpoint {
+    /// A matrix in the shape that the file has it in.
+    fn stored(&self, name: &str, shape: &[usize]) -> Result<Matrix> {
         let (entry, own) = self.entry(name)?;
         if let Some(blocks) = self.blocks(&own, shape)? {
             return Ok(blocks);
@@ -137,18 +165,6 @@ impl Source for Checkpoint {
             }
         };
         matrix(&own, entry, shape, Storage::Float(kind, entry.bytes.clone()))
-    }
-
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        Ok(self.matrix(name, shape)?.to_vec())
-    }
-
-    fn layout(&self) -> Layout {
-        self.layout
-    }
-
-    fn buffers(&self) -> Vec<Buffer> {
-        self.tensors.values().map(|entry| entry.bytes.clone()).collect()
     }
 }
 

@@ -1,17 +1,15 @@
-//! Where weights come from. A model asks a [`Scope`] for a tensor by its path in the Microsoft checkpoints; the
-//! [`Source`] behind it knows the file, its layout and its storage.
+//! Where weights come from. A model asks a [`Scope`] for a tensor by its canonical path; the [`Source`] behind it knows the
+//! file, its names and its storage.
 
 pub mod bitsandbytes;
 mod checkpoint;
-pub mod export;
 mod names;
 pub mod packed;
-pub mod seeded;
 
 use std::fmt::Display;
 
 pub use checkpoint::Checkpoint;
-pub use names::{Layout, TOKEN_EMBEDDINGS};
+pub use names::{Canonical, Names};
 
 use crate::kernels::{Buffer, Compute, Matrix};
 use crate::Result;
@@ -24,8 +22,11 @@ pub trait Source {
     fn matrix(&self, name: &str, shape: &[usize]) -> Result<Matrix>;
     /// All values as `f32`.
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
-    /// The layout that the names were translated from.
-    fn layout(&self) -> Layout;
+    /// All values as `f32`, or nothing where there is no such tensor, or one of zeros only.
+    fn nonzero(&self, name: &str, shape: &[usize]) -> Result<Option<Vec<f32>>> {
+        let values = if self.contains(name) { Some(self.tensor(name, shape)?) } else { None };
+        Ok(values.filter(|values| values.iter().any(|v| *v != 0.0)))
+    }
     /// The bytes of all weights, mapped or in memory.
     fn buffers(&self) -> Vec<Buffer>;
 }
@@ -83,8 +84,13 @@ impl<'a> Scope<'a> {
         self.tensor(name, &[len])
     }
 
-    /// The layout of the checkpoint behind the names.
-    pub fn layout(&self) -> Layout {
-        self.source.layout()
+    /// All values of a tensor that may be absent, or zeros only.
+    pub fn nonzero(&self, name: &str, shape: &[usize]) -> Result<Option<Vec<f32>>> {
+        self.source.nonzero(&self.name(name), shape)
+    }
+
+    /// The bytes of all weights behind the scope, mapped or in memory.
+    pub fn buffers(&self) -> Vec<Buffer> {
+        self.source.buffers()
     }
 }

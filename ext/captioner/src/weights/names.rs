@@ -1,106 +1,21 @@
-//! The two layouts of Florence-2 checkpoints and their names (transformers, `convert_florence2_original_pytorch_to_hf.py`).
+use std::borrow::Cow;
 
-/// Who wrote the checkpoint's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// `microsoft/Florence-2-*`, made for the code that ships beside those weights.
-    Microsoft,
-    /// What transformers (4.56 and later) writes for its own Florence-2.
-    Native,
-}
+/// How a checkpoint names its tensors. Models ask by canonical names, and for matrices that are `[out, in]`.
+pub trait Names: Send + Sync {
+    /// The checkpoint's name of a tensor.
+    fn stored<'a>(&self, canonical: &'a str) -> Cow<'a, str>;
 
-/// The names, in Microsoft's layout, under which the one token embedding may be stored; any subset may be present.
-pub const TOKEN_EMBEDDINGS: [&str; 4] = [
-    "language_model.model.shared.weight",
-    "language_model.model.encoder.embed_tokens.weight",
-    "language_model.model.decoder.embed_tokens.weight",
-    "language_model.lm_head.weight",
-];
-
-/// Parts of names that differ, Microsoft's first; the first match of each group applies.
-const PREFIXES: [(&str, &str); 7] = [
-    ("vision_tower.", "model.vision_tower."),
-    ("image_projection", "model.multi_modal_projector.image_projection.weight"),
-    ("image_proj_norm.", "model.multi_modal_projector.image_proj_norm."),
-    ("image_pos_embed.", "model.multi_modal_projector.image_position_embed."),
-    ("visual_temporal_embed.", "model.multi_modal_projector.visual_temporal_embed."),
-    ("language_model.model.", "model.language_model."),
-    ("language_model.lm_head.", "lm_head."),
-];
-const PARTS: [(&str, &str); 7] = [
-    (".fn.dw.", "."),
-    (".window_attn.norm.", ".norm1."),
-    (".channel_attn.norm.", ".norm1."),
-    (".ffn.norm.", ".norm2."),
-    (".window_attn.fn.", ".window_attn."),
-    (".channel_attn.fn.", ".channel_attn."),
-    (".ffn.fn.net.", ".ffn."),
-];
-
-impl Layout {
-    /// The layout that a set of names belongs to, or nothing if it is no Florence-2 checkpoint.
-    pub fn detect<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<Self> {
-        names.find_map(|name| match name {
-            n if n.starts_with("model.vision_tower.") => Some(Layout::Native),
-            n if n.starts_with("vision_tower.") => Some(Layout::Microsoft),
-            _ => None,
-        })
-    }
-
-    /// This layout's name of the tensor that Microsoft's layout calls `name`.
-    pub fn name(self, name: &str) -> String {
-        if self == Layout::Microsoft {
-            return name.to_string();
-        }
-        if let Some(rest) = name.strip_prefix("vision_tower.convs.") {
-            return format!("model.vision_tower.convs.{}", rest.replace(".proj.", ".conv."));
-        }
-        let mut native = name.to_string();
-        if let Some((theirs, ours)) = PREFIXES.iter().find(|(theirs, _)| name.starts_with(theirs)) {
-            native = format!("{ours}{}", &name[theirs.len()..]);
-        }
-        if let Some((theirs, ours)) = PARTS.iter().find(|(theirs, _)| native.contains(theirs)) {
-            native = native.replace(theirs, ours);
-        }
-        native
+    /// Does the checkpoint store this matrix as `[in, out]`?
+    fn is_transposed(&self, _canonical: &str) -> bool {
+        false
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A checkpoint whose names are the canonical ones.
+pub struct Canonical;
 
-    #[test]
-    fn native_names_follow_the_conversion_script() {
-        for (microsoft, native) in [
-            ("vision_tower.convs.0.proj.weight", "model.vision_tower.convs.0.conv.weight"),
-            ("vision_tower.convs.1.norm.bias", "model.vision_tower.convs.1.norm.bias"),
-            (
-                "vision_tower.blocks.2.8.spatial_block.conv1.fn.dw.weight",
-                "model.vision_tower.blocks.2.8.spatial_block.conv1.weight",
-            ),
-            (
-                "vision_tower.blocks.0.0.spatial_block.window_attn.norm.weight",
-                "model.vision_tower.blocks.0.0.spatial_block.norm1.weight",
-            ),
-            (
-                "vision_tower.blocks.0.0.channel_block.channel_attn.fn.qkv.bias",
-                "model.vision_tower.blocks.0.0.channel_block.channel_attn.qkv.bias",
-            ),
-            (
-                "vision_tower.blocks.0.0.channel_block.ffn.fn.net.fc1.weight",
-                "model.vision_tower.blocks.0.0.channel_block.ffn.fc1.weight",
-            ),
-            ("image_projection", "model.multi_modal_projector.image_projection.weight"),
-            (
-                "image_pos_embed.row_embeddings.weight",
-                "model.multi_modal_projector.image_position_embed.row_embeddings.weight",
-            ),
-            ("language_model.model.shared.weight", "model.language_model.shared.weight"),
-            ("language_model.lm_head.weight", "lm_head.weight"),
-        ] {
-            assert_eq!(Layout::Native.name(microsoft), native);
-            assert_eq!(Layout::Microsoft.name(microsoft), microsoft);
-        }
+impl Names for Canonical {
+    fn stored<'a>(&self, canonical: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(canonical)
     }
 }

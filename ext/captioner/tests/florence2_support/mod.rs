@@ -3,13 +3,16 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use captioner::captioner::Run;
 use captioner::generate::{EarlyStopping, Settings};
 use captioner::image::{load_path, Limits, RgbImage};
 use captioner::kernels::Compute;
-use captioner::models::florence2::{Florence2, Options, Reached, Run, Stage};
+use captioner::models::florence2::Florence2;
+use captioner::models::{self, Model, Request};
 use captioner::nn::with_values;
-use captioner::weights::seeded;
+use captioner_testing as seeded;
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -88,7 +91,12 @@ impl Cases {
         self.folder.as_ref().unwrap().path().join(&case.checkpoint)
     }
 
-    pub fn model(&self, case: &Case) -> Florence2 {
+    pub fn model(&self, case: &Case) -> Arc<dyn Model> {
+        load(&self.checkpoint(case))
+    }
+
+    /// The model for those who know the family.
+    pub fn florence2(&self, case: &Case) -> Florence2 {
         Florence2::load(&self.checkpoint(case), true, Compute::Exact).unwrap()
     }
 
@@ -127,7 +135,7 @@ impl Checkpoint {
 
 impl Case {
     /// Starts the case; its overrides stand in for the checkpoint's own settings.
-    pub fn start(&self, model: &Florence2, cases: &Cases) -> Run {
+    pub fn start(&self, model: &Arc<dyn Model>, cases: &Cases) -> Run {
         let mut settings = model.settings().clone();
         let token = |value: &Value| value.as_u64().map(|id| id as u32);
         for (key, value) in &self.overrides {
@@ -144,8 +152,8 @@ impl Case {
         }
         self.check_settings(&settings);
         let max_new_tokens = Some(self.settings["max_new_tokens"].as_u64().unwrap() as usize);
-        let options = Options { task: self.task.parse().unwrap(), num_beams: None, max_new_tokens };
-        model.start_with(&cases.image(self), &options, settings).unwrap()
+        let request = Request { task: Some(self.task.clone()), max_new_tokens, ..Request::default() };
+        Run::with_settings(model, cases.image(self), &request, settings).unwrap()
     }
 
     /// What we read from the checkpoint's files is what the reference was given.
@@ -159,24 +167,30 @@ impl Case {
         assert_eq!(ours.early_stopping, stopping, "{}", self.name);
         assert_eq!(ours.forced_bos_token_id, id("forced_bos_token_id"), "{}", self.name);
         assert_eq!(ours.forced_eos_token_id, id("forced_eos_token_id"), "{}", self.name);
-        assert_eq!(Some(ours.decoder_start_token_id), id("decoder_start_token_id"), "{}", self.name);
-        assert_eq!(Some(ours.eos_token_id), id("eos_token_id"), "{}", self.name);
+        assert_eq!(ours.decoder_start_token_id, id("decoder_start_token_id"), "{}", self.name);
+        assert_eq!(ours.eos_token_ids, id("eos_token_id").into_iter().collect::<Vec<_>>(), "{}", self.name);
+    }
+}
+
+/// The model in a folder or a packed file, computing exactly.
+pub fn load(path: &Path) -> Arc<dyn Model> {
+    models::load(path, true, Compute::Exact).unwrap()
+}
+
+/// Runs to the end.
+pub fn finish(run: &mut Run) {
+    while !run.is_done() {
+        run.step().unwrap();
     }
 }
 
 /// Runs up to the first logits and gives every stage by the reference's name.
-pub fn until_first_logits(model: &Florence2, run: &mut Run) -> Vec<(String, Vec<f32>)> {
+pub fn until_first_logits(run: &mut Run) -> Vec<(String, Vec<f32>)> {
     let mut stages = Vec::new();
     loop {
-        let name = match model.step(run).unwrap() {
-            Stage::Vision(Reached::Embedding(stage)) => format!("patch_embed.{stage}"),
-            Stage::Vision(Reached::Stage(stage) | Reached::End(stage)) => format!("stage.{stage}"),
-            Stage::ImageFeatures => "image_features".into(),
-            Stage::Encoder => "encoder".into(),
-            Stage::Token | Stage::Done => "logits".into(),
-            _ => continue,
-        };
-        stages.push((name.clone(), with_values(run.output(), <[f32]>::to_vec).unwrap()));
+        run.step().unwrap();
+        let Some((name, values)) = run.tap() else { continue };
+        stages.push((name.clone(), with_values(values, <[f32]>::to_vec).unwrap()));
         if name == "logits" {
             return stages;
         }

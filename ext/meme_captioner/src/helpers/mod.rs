@@ -2,3 +2,5 @@
 
 pub mod errors;
 pub mod gvl;
+pub mod options;
+pub mod paths;

@@ -3,6 +3,7 @@
 
 use multiversion::multiversion;
 
+use super::super::memory::{self, OutOfMemory};
 use super::{Taps, PRECISION_BITS};
 
 /// Rows that the horizontal pass takes together.
@@ -39,29 +40,34 @@ fn sum_one(source: &[u8], stride: usize, taps: &[i32]) -> u8 {
 }
 
 /// Resizes the rows from `from` pixels to `to`.
-pub(super) fn horizontal(data: &[u8], from: usize, rows: usize, to: usize, mut taps: Taps) -> Vec<u8> {
-    let mut out = vec![0; to * rows * 3];
+pub(super) fn horizontal(
+    data: &[u8],
+    from: usize,
+    rows: usize,
+    to: usize,
+    mut taps: Taps,
+) -> Result<Vec<u8>, OutOfMemory> {
+    let mut out = memory::filled(0, to * rows * 3)?;
     let blocks = if from <= WIDEST && to <= WIDEST { rows / ROWS } else { 0 };
     if blocks > 0 {
-        let mut all = Vec::new();
-        let spans: Vec<(usize, usize, usize)> = (0..to)
-            .map(|x| {
-                let (start, fixed) = taps.at(x);
-                let first = all.len();
-                all.extend_from_slice(fixed);
-                (start, first, all.len())
-            })
-            .collect();
+        let (mut all, mut spans) = (Vec::new(), memory::room(to)?);
+        for x in 0..to {
+            let (start, fixed) = taps.at(x)?;
+            let first = all.len();
+            all.extend_from_slice(fixed);
+            spans.push((start, first, all.len()));
+        }
         let block = Block { from, to, spans: &spans, taps: &all };
+        let mut columns = memory::filled(0, from * LANES)?;
         let sources = data.chunks_exact(from * 3 * ROWS);
         for (source, target) in sources.zip(out.chunks_exact_mut(to * 3 * ROWS)) {
-            block.run(source, target);
+            block.run(source, &mut columns, target);
         }
     }
     let done = blocks * ROWS;
     if done < rows {
         for x in 0..to {
-            let (start, fixed) = taps.at(x);
+            let (start, fixed) = taps.at(x)?;
             for y in done..rows {
                 for channel in 0..3 {
                     let source = &data[(y * from + start) * 3 + channel..];
@@ -70,7 +76,7 @@ pub(super) fn horizontal(data: &[u8], from: usize, rows: usize, to: usize, mut t
             }
         }
     }
-    out
+    Ok(out)
 }
 
 /// What every block of rows shares: for each output column the first input column and the range of its coefficients.
@@ -82,14 +88,14 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    fn run(&self, source: &[u8], target: &mut [u8]) {
-        let mut columns = vec![0u8; self.from * LANES];
+    /// `columns` is room for the transposed block.
+    fn run(&self, source: &[u8], columns: &mut [u8], target: &mut [u8]) {
         for (y, row) in source.chunks_exact(self.from * 3).enumerate() {
             for (pixel, column) in row.chunks_exact(3).zip(columns.chunks_exact_mut(LANES)) {
                 column[y * 3..y * 3 + 3].copy_from_slice(pixel);
             }
         }
-        for_columns(&columns, self.spans, self.taps, |x, sums| {
+        for_columns(columns, self.spans, self.taps, |x, sums| {
             for (y, pixel) in sums.chunks_exact(3).enumerate() {
                 target[(y * self.to + x) * 3..][..3].copy_from_slice(pixel);
             }
@@ -111,14 +117,14 @@ fn for_columns(
 }
 
 /// Resizes the columns of an image `width` pixels wide to `to` rows.
-pub(super) fn vertical(data: &[u8], width: usize, to: usize, mut taps: Taps) -> Vec<u8> {
+pub(super) fn vertical(data: &[u8], width: usize, to: usize, mut taps: Taps) -> Result<Vec<u8>, OutOfMemory> {
     let stride = width * 3;
-    let mut out = vec![0; stride * to];
+    let mut out = memory::filled(0, stride * to)?;
     for (y, target) in out.chunks_exact_mut(stride).enumerate() {
-        let (start, fixed) = taps.at(y);
+        let (start, fixed) = taps.at(y)?;
         row(&data[start * stride..], stride, fixed, target);
     }
-    out
+    Ok(out)
 }
 
 /// One output row.

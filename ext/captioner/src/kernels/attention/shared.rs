@@ -11,7 +11,7 @@ use crate::kernels::product::{product, transpose, Element, Left, Out, Right, Sta
 use crate::kernels::Scratch;
 
 /// Tokens whose keys lie together.
-const TOKENS: usize = 64;
+pub(super) const TOKENS: usize = 64;
 
 /// Writes one head's keys in the order above to `out`, `[tokens * dim]`; token `i` begins at `keys[i * row]`.
 pub fn turn_keys(keys: &[f32], row: usize, dim: usize, out: &mut [f32]) {
@@ -37,12 +37,17 @@ pub fn attend_shared<T: Element>(
         let rows = out.len() / dim;
         let mut scores = Scratch::take(rows * tokens);
         for (part, keys) in keys.chunks(TOKENS * dim).enumerate() {
-            let here = keys.len() / dim;
             let q = Left { values: &q[block * QUERIES * row..], row, step: 1 };
             let place = Out { values: &mut scores[part * TOKENS..], row: tokens };
-            product((rows, here, dim), q, Right { values: keys, row: here }, Start::default(), place);
+            score_shared((rows, dim), q, keys, place);
         }
         let values = Right { values, row: dim };
         mix(&mut scores, (rows, tokens, dim), values, scale, Out { values: out, row: dim });
     }
+}
+
+/// The products of some rows with keys that lie together.
+pub(super) fn score_shared<T: Element>((rows, dim): (usize, usize), q: Left, keys: &[T], out: Out) {
+    let tokens = keys.len() / dim;
+    product((rows, tokens, dim), q, Right { values: keys, row: tokens }, Start::default(), out);
 }

@@ -32,13 +32,35 @@ unsafe fn kernel<V: Vector>(
 ) {
     let own = at..at + q.len();
     assert!(scores.len() == keys.len() && values.len() == keys.len() && out.len() == q.len());
-    for (score, key) in scores.iter_mut().zip(keys) {
-        *score = dot::<V>(q, &key[own.clone()]);
-    }
+    score_kernel::<V>(q, keys, at, scores);
     let sum = exp_row(scores, scale);
     out.fill(0.0);
     for (score, value) in scores.iter().zip(values) {
         add_scaled::<V>(out, score / sum, &value[own.clone()]);
+    }
+}
+
+dispatched! {
+    /// `scores[i] = q·keys[i]` over the channels `at..` of each key.
+    pub fn score_written(q: &[f32], keys: &[&[f32]], at: usize, scores: &mut [f32]) = score_kernel
+}
+
+#[inline(always)]
+unsafe fn score_kernel<V: Vector>(q: &[f32], keys: &[&[f32]], at: usize, scores: &mut [f32]) {
+    for (score, key) in scores.iter_mut().zip(keys) {
+        *score = dot::<V>(q, &key[at..at + q.len()]);
+    }
+}
+
+dispatched! {
+    /// `out += Σ weights[i] * values[i]` over the channels `at..` of each value.
+    pub fn add_written(weights: &[f32], values: &[&[f32]], at: usize, out: &mut [f32]) = add_kernel
+}
+
+#[inline(always)]
+unsafe fn add_kernel<V: Vector>(weights: &[f32], values: &[&[f32]], at: usize, out: &mut [f32]) {
+    for (weight, value) in weights.iter().zip(values) {
+        add_scaled::<V>(out, *weight, &value[at..at + out.len()]);
     }
 }
 

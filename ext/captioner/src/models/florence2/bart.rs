@@ -6,11 +6,12 @@
 use candle_core::Tensor;
 
 use super::config::TextConfig;
+use super::names::TOKEN_EMBEDDINGS;
 use crate::kernels::Matrix;
 use crate::nn::{
     add, CachedAttention, CrossAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention, SharedCache,
 };
-use crate::weights::{Scope, TOKEN_EMBEDDINGS};
+use crate::weights::Scope;
 use crate::Result;
 
 /// Positions start at row 2 of the table, a legacy of fairseq's padding index.
@@ -138,8 +139,8 @@ impl Decoder {
                 })
             })
             .collect::<Result<_>>()?;
-        let bias = "language_model.final_logits_bias";
-        let bias = if root.contains(bias) { Some(root.tensor(bias, &[1, config.vocab_size])?) } else { None };
+        // All zeros in the checkpoints that have one, and as large as the vocabulary.
+        let bias = root.nonzero("language_model.final_logits_bias", &[1, config.vocab_size])?;
         Ok(Self {
             tokens: token_embedding(config, table),
             positions: positions(config, &scope)?,

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use serde::{de::DeserializeOwned, Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer};
 
+use super::names::Layout;
 use crate::generate::{EarlyStopping, Settings};
+use crate::models::files::read_json;
 use crate::nn::Activation;
-use crate::weights::Layout;
 use crate::{Error, Result};
 
 /// The whole configuration of a Florence-2 checkpoint.
@@ -132,19 +133,12 @@ impl Config {
     /// Reads and checks `config.json` in `dir`.
     ///
     /// # Errors
-    /// `UnsupportedModel` for another family or an unknown variant of this one, `CorruptModel` for numbers that do not
-    /// fit together.
+    /// `CorruptModel` for numbers that do not fit together.
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join("config.json");
-        let kind: serde_json::Value = read_json(&path)?;
-        if kind["model_type"] != "florence2" {
-            return Err(Error::UnsupportedModel(format!(
-                "{} describes a model of type {}; florence2 is the family that is built",
-                path.display(),
-                kind["model_type"]
-            )));
-        }
-        Self::from_json(&kind.to_string()).map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
+        let config: serde_json::Value = read_json(&path)?;
+        Self::from_json(&config.to_string())
+            .map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
     }
 
     /// Reads and checks a configuration's text.
@@ -227,11 +221,11 @@ impl Config {
             no_repeat_ngram_size: file.no_repeat_ngram_size.unwrap_or(0),
             forced_bos_token_id: file.forced_bos_token_id,
             forced_eos_token_id: file.forced_eos_token_id.unwrap_or(forced_eos_default),
-            decoder_start_token_id: file.decoder_start_token_id.or(ids.decoder_start_token_id).unwrap_or(2),
-            eos_token_id: file.eos_token_id.or(ids.eos_token_id).unwrap_or(2),
+            decoder_start_token_id: Some(file.decoder_start_token_id.or(ids.decoder_start_token_id).unwrap_or(2)),
+            eos_token_ids: vec![file.eos_token_id.or(ids.eos_token_id).unwrap_or(2)],
         };
-        let ids = [settings.forced_bos_token_id, settings.forced_eos_token_id];
-        let own = [settings.decoder_start_token_id, settings.eos_token_id];
+        let ids = [settings.forced_bos_token_id, settings.forced_eos_token_id, settings.decoder_start_token_id];
+        let own = settings.eos_token_ids.iter().copied();
         if let Some(id) = ids.into_iter().flatten().chain(own).find(|id| *id as usize >= self.text_config.vocab_size) {
             return Err(Error::CorruptModel(format!("{}: token {id} is outside the vocabulary", dir.display())));
         }
@@ -257,10 +251,4 @@ impl VisionConfig {
     pub fn hidden_dim(&self, stage: usize) -> usize {
         (self.embed_dim[stage] as f64 * self.mlp_ratio) as usize
     }
-}
-
-/// A JSON file as `T`, with an error that names it.
-pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = std::fs::read(path).map_err(|error| Error::reading(path, &error))?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))
 }

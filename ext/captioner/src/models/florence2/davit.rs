@@ -36,6 +36,18 @@ pub struct Progress {
     room: Vec<f32>,
 }
 
+impl Progress {
+    /// The part of the tower that the next step works on.
+    pub fn part(&self) -> String {
+        let part = match self.done {
+            0 => "patch embedding",
+            n if n % 2 == 1 => "spatial blocks",
+            _ => "channel blocks",
+        };
+        format!("vision stage {}, {part}", self.stage + 1)
+    }
+}
+
 /// What the last step finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reached {

@@ -6,9 +6,10 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::config::read_json;
-use super::vocabulary::{self, Vocabulary};
+use super::vocabulary;
 use crate::image::{self, Filter, RgbImage};
+use crate::models::files::read_json;
+use crate::text::Vocabulary;
 use crate::{Error, Result};
 
 /// A task, named as in the reference.
@@ -109,8 +110,12 @@ impl Processor {
     pub(super) fn new(image: ImageConfig, vocabulary: Vocabulary, prompts: Vec<Vec<u32>>) -> Result<Self> {
         let filter = Filter::from_pillow(image.resample).map_err(|error| Error::CorruptModel(error.to_string()))?;
         let Size { height, width } = image.size;
-        if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) || prompts.len() != Task::ALL.len() {
+        if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) {
             return Err(Error::CorruptModel(format!("a size of {width}x{height} pixels is not plausible")));
+        }
+        if prompts.len() != Task::ALL.len() {
+            let (found, wanted) = (prompts.len(), Task::ALL.len());
+            return Err(Error::CorruptModel(format!("there are {found} prompts for {wanted} tasks")));
         }
         Ok(Self { image, filter, vocabulary, prompts })
     }
@@ -125,19 +130,12 @@ impl Processor {
         (self.image.size.height as usize, self.image.size.width as usize)
     }
 
-    /// The image as the network wants it, `[3, height, width]`: squeezed to the input size, scaled, normalised.
-    pub fn pixel_values(&self, image: &RgbImage) -> Vec<f32> {
-        let Size { height, width } = self.image.size;
-        let resized = image::resize(image, width, height, self.filter);
-        image::normalize(&resized, self.image.rescale_factor, self.image.image_mean, self.image.image_std)
-    }
-
-    /// The same values channels-last, `[height * width, 3]`.
+    /// The image as the network wants it, `[height * width, 3]`: squeezed to the input size, scaled, normalised.
     pub fn pixels(&self, image: &RgbImage) -> Result<Tensor> {
-        let planes = self.pixel_values(image);
-        let pixels = planes.len() / 3;
-        let values = (0..pixels).flat_map(|i| [planes[i], planes[pixels + i], planes[2 * pixels + i]]).collect();
-        Ok(Tensor::from_vec::<_, f32>(values, (pixels, 3), &Device::Cpu)?)
+        let ImageConfig { size: Size { height, width }, rescale_factor, image_mean, image_std, .. } = self.image;
+        let resized = image::resize(image, width, height, self.filter)?;
+        let values = image::pixels(&resized, rescale_factor, image_mean, image_std)?;
+        Ok(Tensor::from_vec::<_, f32>(values, ((height * width) as usize, 3), &Device::Cpu)?)
     }
 
     /// Token ids of the task's prompt, with `<s>` and `</s>`.

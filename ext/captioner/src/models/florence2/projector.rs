@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor};
 
 use super::config::{FeatureSource, VisionConfig};
 use crate::nn::{with_values, LayerNorm, Linear};
-use crate::weights::{Layout, Scope};
+use crate::weights::Scope;
 use crate::{Error, Result};
 
 /// The multi-modal projector.
@@ -31,11 +31,7 @@ impl Projector {
             table.dequantize_rows(0..positions, &mut values);
             Ok::<_, Error>(values)
         };
-        // Microsoft's layout stores a parameter [in, out] that is multiplied from the right.
-        let projection = match scope.layout() {
-            Layout::Microsoft => scope.matrix("image_projection", channels, config.projection_dim)?.transposed(),
-            Layout::Native => scope.matrix("image_projection", config.projection_dim, channels)?,
-        };
+        let projection = scope.matrix("image_projection", config.projection_dim, channels)?;
         Ok(Self {
             rows: table("row_embeddings", channels / 2)?,
             columns: table("column_embeddings", channels - channels / 2)?,

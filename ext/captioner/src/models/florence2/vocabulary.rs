@@ -1,48 +1,12 @@
-//! From token ids to text, by a table. The tokenizer's JSON is needed once, to make the table and the prompts' ids.
+//! The tokenizer as the reference's processor has it: with special tokens appended, and the tasks' questions encoded.
 
 use std::path::Path;
 
-use tokenizers::{AddedToken, DecoderWrapper, Tokenizer};
+use tokenizers::{AddedToken, Tokenizer};
 
 use super::processor::Task;
+use crate::text::{open_tokenizer, Vocabulary};
 use crate::{Error, Result};
-
-/// The bytes of every token, end to end.
-pub struct Vocabulary {
-    bytes: Vec<u8>,
-    /// Where each token's bytes end.
-    ends: Vec<u32>,
-}
-
-impl Vocabulary {
-    /// A table from its parts.
-    ///
-    /// # Errors
-    /// `CorruptModel` if the ends do not rise to the number of bytes.
-    pub fn new(bytes: Vec<u8>, ends: Vec<u32>) -> Result<Self> {
-        if !ends.is_sorted() || ends.last().is_none_or(|end| *end as usize != bytes.len()) {
-            return Err(Error::CorruptModel("the vocabulary's table is damaged".into()));
-        }
-        Ok(Self { bytes, ends })
-    }
-
-    /// The bytes of all tokens and where each one's end.
-    pub fn parts(&self) -> (&[u8], &[u32]) {
-        (&self.bytes, &self.ends)
-    }
-
-    /// The text of a sequence; ids beyond the table have none, bytes that are no UTF-8 become U+FFFD.
-    pub fn text(&self, ids: &[u32]) -> String {
-        let mut bytes = Vec::new();
-        for &id in ids {
-            if let Some(&end) = self.ends.get(id as usize) {
-                let start = if id == 0 { 0 } else { self.ends[id as usize - 1] };
-                bytes.extend_from_slice(&self.bytes[start as usize..end as usize]);
-            }
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
 
 /// Reads `tokenizer.json` in `dir`: the table, and the ids of each task's prompt. `vocabulary` is the number of rows of the
 /// model's token table.
@@ -52,12 +16,7 @@ impl Vocabulary {
 /// the byte-level kind.
 pub fn read(dir: &Path, vocabulary: usize) -> Result<(Vocabulary, Vec<Vec<u32>>)> {
     let path = dir.join("tokenizer.json");
-    let bytes = std::fs::read(&path).map_err(|error| Error::reading(&path, &error))?;
-    let mut tokenizer = Tokenizer::from_bytes(bytes)
-        .map_err(|error| Error::CorruptModel(format!("{} is not a tokenizer: {error}", path.display())))?;
-    if !matches!(tokenizer.get_decoder(), Some(DecoderWrapper::ByteLevel(_))) {
-        return Err(Error::UnsupportedModel(format!("{} is not a byte-level tokenizer", path.display())));
-    }
+    let mut tokenizer = open_tokenizer(&path)?;
     append_special_tokens(&mut tokenizer, vocabulary)
         .map_err(|error| Error::CorruptModel(format!("{}: {error}", path.display())))?;
     let prompts: Vec<Vec<u32>> = Task::ALL
@@ -70,12 +29,7 @@ pub fn read(dir: &Path, vocabulary: usize) -> Result<(Vocabulary, Vec<Vec<u32>>)
             path.display()
         )));
     }
-    let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-    for id in 0..tokenizer.get_vocab_size(true).min(vocabulary) as u32 {
-        bytes.extend(tokenizer.id_to_token(id).map_or_else(Vec::new, |token| token_bytes(&token)));
-        ends.push(bytes.len() as u32);
-    }
-    Ok((Vocabulary::new(bytes, ends)?, prompts))
+    Ok((Vocabulary::of(&tokenizer, vocabulary, |_| false)?, prompts))
 }
 
 /// Adds the special tokens that the reference's processor appends, in its order, as far as the table has rows for them.
@@ -92,42 +46,4 @@ fn append_special_tokens(tokenizer: &mut Tokenizer, vocabulary: usize) -> tokeni
         .map(|token| AddedToken::from(token, true))
         .collect();
     tokenizer.add_special_tokens(missing).map(drop)
-}
-
-/// The bytes that a byte-level token stands for: each of its characters is one byte (GPT-2, `bytes_to_unicode`). A token
-/// with other characters, such as an added one, stands for itself.
-fn token_bytes(token: &str) -> Vec<u8> {
-    token.chars().map(byte_of).collect::<Option<Vec<u8>>>().unwrap_or_else(|| token.as_bytes().to_vec())
-}
-
-/// Printable Latin-1 characters are their own byte; the other bytes, in order, are the characters from U+0100 on.
-fn byte_of(c: char) -> Option<u8> {
-    let printable = |b: u8| matches!(b, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
-    match u32::from(c) {
-        code @ 0..=0xFF => Some(code as u8).filter(|b| printable(*b)),
-        code => (0..=255u8).filter(|b| !printable(*b)).nth((code - 0x100) as usize),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_byte_has_one_character() {
-        let characters: Vec<char> = (0..0x200).filter_map(char::from_u32).filter(|c| byte_of(*c).is_some()).collect();
-        let mut bytes: Vec<u8> = characters.into_iter().filter_map(byte_of).collect();
-        bytes.sort_unstable();
-        assert_eq!(bytes, (0..=255).collect::<Vec<u8>>());
-        assert_eq!(token_bytes("Ġcat"), b" cat");
-        assert_eq!(token_bytes("Ċ"), b"\n");
-        assert_eq!(token_bytes("猫"), "猫".as_bytes());
-    }
-
-    #[test]
-    fn ids_outside_the_table_are_silent() {
-        let table = Vocabulary::new(b"abc".to_vec(), vec![1, 1, 3]).unwrap();
-        assert_eq!(table.text(&[0, 1, 2, 99, 0]), "abca");
-        assert!(Vocabulary::new(b"abc".to_vec(), vec![1, 2]).is_err());
-    }
 }

@@ -1,6 +1,6 @@
 //! The packed file: a model quantized once, in one file that works alone.
 //!
-//! It is a safetensors file with the names of Microsoft's layout. A 4-bit matrix is stored as parts, in the order of
+//! It is a safetensors file with canonical names. A 4-bit matrix is stored as parts, in the order of
 //! bitsandbytes over the row-major `[out, in]` matrix, so that a row is a run of bytes for a kernel that takes dot products
 //! and sixteen rows a simple transposition for one that works on panels:
 //!
@@ -32,12 +32,12 @@ use safetensors::Dtype;
 use sha2::{Digest, Sha256};
 
 use super::checkpoint::open_file;
-use super::{Layout, Source};
+use super::Source;
 use crate::kernels::{BlockScales, Buffer, Matrix, Storage};
 use crate::quant::{dynamic, FloatType, Scheme};
 use crate::{Error, Result};
 
-pub use recipe::{Form, Place, Recipe};
+pub use recipe::{Form, Part, Place, Recipe};
 pub use write::{remove_leftovers, Contents, Writer};
 
 use header::Header;
@@ -80,6 +80,11 @@ impl Packed {
     /// `CorruptModel` if there is none.
     pub fn metadata(&self, key: &str) -> Result<&str> {
         self.header.metadata.get(key).map(String::as_str).ok_or_else(|| self.corrupt(format!("has no {key}")))
+    }
+
+    /// Every entry of the metadata.
+    pub fn all_metadata(&self) -> &std::collections::BTreeMap<String, String> {
+        &self.header.metadata
     }
 
     /// The bytes of a part.
@@ -153,11 +158,6 @@ impl Source for Packed {
 
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         Ok(self.matrix(name, shape)?.to_vec())
-    }
-
-    /// Names are Microsoft's, but every matrix is stored as `[out, in]`.
-    fn layout(&self) -> Layout {
-        Layout::Native
     }
 
     fn buffers(&self) -> Vec<Buffer> {

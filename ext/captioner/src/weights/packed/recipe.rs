@@ -7,12 +7,13 @@
 //! recipe  rule,rule,...
 //! rule    PLACE=FORM
 //! PLACE   all           every matrix
-//!         vision        the vision tower and the projector
+//!         vision        the vision tower, and what joins it to the language model
 //!         encoder       the text encoder
 //!         decoder       the text decoder, without the output layer
-//!         embedding     the token table, which is the output layer too
+//!         embedding     the token table, which may be the output layer too
+//!         head          the output layer where it has a matrix of its own
 //!         convolution   patch convolutions
-//!         a.b.*.c       what begins so in Microsoft's layout, * being any one part: vision_tower.blocks.0
+//!         a.b.*.c       what begins so, in canonical names, * being any one part: vision_tower.blocks.0
 //! FORM    keep          as the checkpoint has it
 //!         int8          int8 rows
 //!         nf4-64-double            4-bit blocks: code, values a block, plain or double-quantized scales
@@ -23,7 +24,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::quant::{Codebook, Fit, Scheme};
-use crate::weights::TOKEN_EMBEDDINGS;
 use crate::{Error, Result};
 
 /// How a matrix is stored.
@@ -37,19 +37,28 @@ pub enum Form {
     Int8,
 }
 
-/// The matrices that a rule is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// Every matrix.
-    All,
-    /// The vision tower and the projector.
+/// What a matrix does in its network. Families say it of their canonical names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The vision tower, and what joins it to the language model.
     Vision,
     /// The text encoder's linears and positions.
     Encoder,
     /// The text decoder's linears and positions.
     Decoder,
-    /// The token table, which is the output layer too.
+    /// The token table, which may be the output layer too.
     Embedding,
+    /// The output layer where it has a matrix of its own.
+    Head,
+}
+
+/// The matrices that a rule is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Every matrix.
+    All,
+    /// Those of a part.
+    Part(Part),
     /// Patch convolutions.
     Convolution,
     /// What begins with these parts of a name.
@@ -63,25 +72,23 @@ pub struct Recipe {
     rules: Vec<(Place, Form)>,
 }
 
-const PLACES: [(&str, Place); 6] = [
+const PLACES: [(&str, Place); 7] = [
     ("all", Place::All),
-    ("vision", Place::Vision),
-    ("encoder", Place::Encoder),
-    ("decoder", Place::Decoder),
-    ("embedding", Place::Embedding),
+    ("vision", Place::Part(Part::Vision)),
+    ("encoder", Place::Part(Part::Encoder)),
+    ("decoder", Place::Part(Part::Decoder)),
+    ("embedding", Place::Part(Part::Embedding)),
+    ("head", Place::Part(Part::Head)),
     ("convolution", Place::Convolution),
 ];
 
 impl Place {
-    /// Does the matrix `name` (in Microsoft's layout) of `shape` belong here?
-    fn holds(&self, name: &str, shape: &[usize]) -> bool {
+    /// Does the matrix `name` of `shape`, which does the work of `part`, belong here?
+    fn holds(&self, name: &str, shape: &[usize], part: Option<Part>) -> bool {
         match self {
             Place::All => true,
-            Place::Vision => !name.starts_with("language_model."),
-            Place::Embedding => TOKEN_EMBEDDINGS.contains(&name),
+            Place::Part(own) => part == Some(*own),
             Place::Convolution => shape.len() == 4,
-            Place::Encoder => !TOKEN_EMBEDDINGS.contains(&name) && below(name, "language_model.model.encoder"),
-            Place::Decoder => !TOKEN_EMBEDDINGS.contains(&name) && below(name, "language_model.model.decoder"),
             Place::Below(path) => below(name, path),
         }
     }
@@ -94,64 +101,14 @@ fn below(name: &str, path: &str) -> bool {
 }
 
 impl Recipe {
-    /// Every matrix in NF4, blocksize 64, double quantization.
-    pub fn compact() -> Self {
-        Self::of("compact", vec![(Place::All, Form::Blocks(Scheme::NF4, Fit::Largest))])
+    /// Everything stays as the checkpoint has it. Not to be chosen: it is for checkpoints that are quantized already.
+    pub fn kept() -> Self {
+        Self { name: "kept".into(), rules: Vec::new() }
     }
 
-    /// [`Recipe::compact`], but int8 for the matrices that most of its errors come from and that are few: those that pixels
-    /// and positions pass on their way in, and those of the decoder that the image passes. docs/quality.md has the figures.
-    pub fn mixed() -> Self {
-        let below = |path: &str| (Place::Below(path.into()), Form::Int8);
-        let cross = |layer: &str| below(&format!("language_model.model.decoder.layers.*.encoder_attn.{layer}"));
-        let own = [
-            (Place::Convolution, Form::Int8),
-            below("vision_tower.blocks.0"),
-            below("vision_tower.blocks.1"),
-            below("image_projection"),
-            below("language_model.model.*.embed_positions"),
-            cross("k_proj"),
-            cross("v_proj"),
-            cross("out_proj"),
-        ];
-        Self::of("mixed", [Self::compact().rules, own.to_vec()].concat())
-    }
-
-    /// [`Recipe::mixed`], and int8 for all of the decoder and for the token table: 4 bits for what reads the image and the
-    /// prompt, 8 for what writes the caption.
-    pub fn precise() -> Self {
-        let own = [(Place::Decoder, Form::Int8), (Place::Embedding, Form::Int8)];
-        Self::of("precise", [Self::mixed().rules, own.to_vec()].concat())
-    }
-
-    /// The token table in int8 and patch convolutions as they are; the rest as in `compact`.
-    pub fn balanced() -> Self {
-        let own = [(Place::Embedding, Form::Int8), (Place::Convolution, Form::Kept)];
-        Self::of("balanced", [Self::compact().rules, own.to_vec()].concat())
-    }
-
-    /// What bitsandbytes quantized stays as it is, and so does the rest. Not to be chosen: a checkpoint has it or not.
-    pub fn linears() -> Self {
-        Self::of("linears", Vec::new())
-    }
-
-    /// Those that can be chosen by name, the smallest files first.
-    pub fn all() -> [Self; 4] {
-        [Self::compact(), Self::mixed(), Self::balanced(), Self::precise()]
-    }
-
-    fn of(name: &str, rules: Vec<(Place, Form)>) -> Self {
-        Self { name: name.into(), rules }
-    }
-
-    /// The recipe of a name.
-    ///
-    /// # Errors
-    /// `InvalidArgument` for an unknown one.
-    pub fn named(name: &str) -> Result<Self> {
-        let unknown =
-            || Error::InvalidArgument(format!("unknown recipe {name:?}; compact, mixed, precise or balanced"));
-        Self::all().into_iter().find(|recipe| recipe.name == name).ok_or_else(unknown)
+    /// The same rules under a name.
+    pub fn called(self, name: &str) -> Self {
+        Self { name: name.into(), ..self }
     }
 
     /// Its name; a recipe of its own rules is named by them.
@@ -165,29 +122,26 @@ impl Recipe {
         rules.join(",")
     }
 
-    /// The form of the matrix `name` (in Microsoft's layout) of `shape`.
-    pub fn form(&self, name: &str, shape: &[usize]) -> Form {
-        let rule = self.rules.iter().rev().find(|(place, _)| place.holds(name, shape));
+    /// The form of the matrix `name` of `shape`, which does the work of `part`.
+    pub fn form(&self, name: &str, shape: &[usize], part: Option<Part>) -> Form {
+        let rule = self.rules.iter().rev().find(|(place, _)| place.holds(name, shape, part));
         rule.map_or(Form::Kept, |(_, form)| *form)
     }
 }
 
-/// A name, or rules.
+/// Rules. Names are the families' own.
 impl FromStr for Recipe {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        if !text.contains('=') {
-            return Self::named(text);
-        }
         let wrong = || Error::InvalidArgument(format!("{text:?} is no recipe: PLACE=FORM,PLACE=FORM,..."));
         let rules = text.split(',').map(|rule| {
             let (place, form) = rule.split_once('=').ok_or_else(wrong)?;
             Ok((place.parse()?, form.parse()?))
         });
-        let mut recipe = Self::of("", rules.collect::<Result<_>>()?);
-        recipe.name = recipe.rules();
-        Ok(recipe)
+        let recipe = Self { name: String::new(), rules: rules.collect::<Result<_>>()? };
+        let name = recipe.rules();
+        Ok(recipe.called(&name))
     }
 }
 
@@ -275,15 +229,25 @@ pub(super) fn parse_scheme(text: &str) -> Result<Scheme> {
 mod tests {
     use super::*;
 
-    const TOKENS: (&str, &[usize]) = ("language_model.model.shared.weight", &[51289, 768]);
-    const CONVOLUTION: (&str, &[usize]) = ("vision_tower.convs.0.proj.weight", &[128, 3, 7, 7]);
-    const LINEAR: (&str, &[usize]) = ("vision_tower.blocks.1.0.channel_block.ffn.fn.net.fc1.weight", &[1024, 256]);
-    const PROJECTION: (&str, &[usize]) = ("image_projection", &[768, 1024]);
-    const ENCODER: (&str, &[usize]) = ("language_model.model.encoder.layers.0.fc1.weight", &[3072, 768]);
-    const DECODER: (&str, &[usize]) = ("language_model.model.decoder.layers.0.fc1.weight", &[3072, 768]);
+    const TOKENS: (&str, &[usize]) = ("text.tokens.weight", &[51289, 768]);
+    const CONVOLUTION: (&str, &[usize]) = ("tower.patches.weight", &[128, 3, 7, 7]);
+    const LINEAR: (&str, &[usize]) = ("tower.blocks.1.0.fc1.weight", &[1024, 256]);
+    const ENCODER: (&str, &[usize]) = ("text.encoder.layers.0.fc1.weight", &[3072, 768]);
+    const DECODER: (&str, &[usize]) = ("text.decoder.layers.0.fc1.weight", &[3072, 768]);
+    const HEAD: (&str, &[usize]) = ("text.head.weight", &[51289, 768]);
+
+    fn part(name: &str) -> Option<Part> {
+        Some(match name.split('.').nth(1)? {
+            "encoder" => Part::Encoder,
+            "decoder" => Part::Decoder,
+            "tokens" => Part::Embedding,
+            "head" => Part::Head,
+            _ => Part::Vision,
+        })
+    }
 
     fn form(recipe: &str, (name, shape): (&str, &[usize])) -> String {
-        recipe.parse::<Recipe>().unwrap().form(name, shape).to_string()
+        recipe.parse::<Recipe>().unwrap().form(name, shape, part(name)).to_string()
     }
 
     #[test]
@@ -304,28 +268,24 @@ mod tests {
             "all=nf4-64-double",
             "all=nf4-64-double-fitted,embedding=int8,convolution=keep",
             "vision=int4-32-plain",
-            "encoder=nf4-128-double,decoder=int8,vision_tower.blocks.0=int8,image_projection=keep",
+            "encoder=nf4-128-double,decoder=int8,head=keep,tower.blocks.0=int8,image_projection=keep",
         ] {
             let recipe: Recipe = text.parse().unwrap();
             assert_eq!((recipe.name(), recipe.rules().as_str()), (text, text));
             assert_eq!(recipe.rules().parse::<Recipe>().unwrap(), recipe);
+            assert_eq!(recipe.clone().called("mine").rules(), text);
         }
-        for named in Recipe::all() {
-            assert_eq!(named.name().parse::<Recipe>().unwrap(), named);
-            assert_eq!(named.rules().parse::<Recipe>().unwrap().rules, named.rules);
-        }
-        assert_eq!(Recipe::balanced().rules(), "all=nf4-64-double,embedding=int8,convolution=keep");
     }
 
     #[test]
     fn what_is_no_recipe_says_why() {
         for (text, why) in [
-            ("small", "compact, mixed, precise or balanced"),
+            ("small", "PLACE=FORM"),
             ("all=nf4-64-double,", "PLACE=FORM"),
             ("everything=int8", "no place"),
             ("Vision=int8", "no place"),
             ("image_projection.=int8", "no place"),
-            ("vision_tower.block*=int8", "no place"),
+            ("tower.block*=int8", "no place"),
             ("all=int4", "no form"),
             ("all=nf4-48-double", "power of two"),
             ("all=fp4-64-double", "use nf4"),
@@ -338,62 +298,32 @@ mod tests {
 
     #[test]
     fn the_last_rule_that_holds_counts() {
-        let recipe = "all=nf4-64-double,convolution=keep,embedding=int8,vision_tower.blocks.1=int8";
+        let recipe = "all=nf4-64-double,convolution=keep,embedding=int8,tower.blocks.1=int8";
         assert_eq!(form(recipe, TOKENS), "int8");
         assert_eq!(form(recipe, CONVOLUTION), "keep");
         assert_eq!(form(recipe, LINEAR), "int8");
         assert_eq!(form(recipe, ENCODER), "nf4-64-double");
-        assert_eq!(form("vision_tower.blocks.1=int8,all=nf4-64-double", LINEAR), "nf4-64-double");
-        let longer = ("vision_tower.blocks.10.0.fc1.weight", &[8, 8][..]);
-        assert_eq!(form("vision_tower.blocks.1=int8", longer), "keep", "10 is not below 1");
-        assert_eq!(form("language_model.model.*.layers.*.fc1=int8", DECODER), "int8");
-        assert_eq!(form("language_model.model.*.layers.*.fc2=int8", DECODER), "keep");
-        assert_eq!(form("image_projection=int8", PROJECTION), "int8");
-    }
-
-    #[test]
-    fn mixed_has_eight_bits_where_it_says() {
-        let cross = "language_model.model.decoder.layers.5.encoder_attn";
-        let eight = ["k_proj", "v_proj", "out_proj"].map(|layer| format!("{cross}.{layer}.weight"));
-        for name in eight.iter().map(String::as_str).chain([PROJECTION.0, CONVOLUTION.0, LINEAR.0]) {
-            let shape: &[usize] = if name == CONVOLUTION.0 { CONVOLUTION.1 } else { &[768, 768] };
-            assert_eq!(form("mixed", (name, shape)), "int8", "{name}");
-        }
-        let query = format!("{cross}.q_proj.weight");
-        let late = "vision_tower.blocks.2.0.spatial_block.window_attn.fn.qkv.weight";
-        for name in [&query, late, TOKENS.0, ENCODER.0, DECODER.0] {
-            assert_eq!(form("mixed", (name, &[768, 768])), "nf4-64-double", "{name}");
-        }
-    }
-
-    #[test]
-    fn precise_has_eight_bits_for_what_writes_the_caption() {
-        let inner = "vision_tower.blocks.2.0.spatial_block.window_attn.fn.qkv.weight";
-        for name in
-            [TOKENS.0, DECODER.0, "language_model.model.decoder.layers.0.encoder_attn.q_proj.weight", CONVOLUTION.0]
-        {
-            let shape: &[usize] = if name == CONVOLUTION.0 { CONVOLUTION.1 } else { &[768, 768] };
-            assert_eq!(form("precise", (name, shape)), "int8", "{name}");
-        }
-        for name in [ENCODER.0, inner] {
-            assert_eq!(form("precise", (name, &[768, 768])), "nf4-64-double", "{name}");
-        }
+        assert_eq!(form("tower.blocks.1=int8,all=nf4-64-double", LINEAR), "nf4-64-double");
+        let longer = ("tower.blocks.10.0.fc1.weight", &[8, 8][..]);
+        assert_eq!(form("tower.blocks.1=int8", longer), "keep", "10 is not below 1");
+        assert_eq!(form("text.*.layers.*.fc1=int8", DECODER), "int8");
+        assert_eq!(form("text.*.layers.*.fc2=int8", DECODER), "keep");
     }
 
     #[test]
     fn every_matrix_has_one_part() {
         for (part, inside) in [
-            ("vision", vec![CONVOLUTION, LINEAR, PROJECTION]),
+            ("vision", vec![CONVOLUTION, LINEAR]),
             ("encoder", vec![ENCODER]),
             ("decoder", vec![DECODER]),
-            ("embedding", vec![TOKENS, ("language_model.model.encoder.embed_tokens.weight", &[9, 9])]),
+            ("embedding", vec![TOKENS]),
+            ("head", vec![HEAD]),
         ] {
-            for matrix in [TOKENS, CONVOLUTION, LINEAR, PROJECTION, ENCODER, DECODER] {
+            for matrix in [TOKENS, CONVOLUTION, LINEAR, ENCODER, DECODER, HEAD] {
                 let expected = if inside.contains(&matrix) { "int8" } else { "keep" };
                 assert_eq!(form(&format!("{part}=int8"), matrix), expected, "{part} {}", matrix.0);
             }
-            assert!(inside.iter().all(|matrix| form(&format!("{part}=int8"), *matrix) == "int8"), "{part}");
         }
-        assert_eq!(form("convolution=int8", PROJECTION), "keep");
+        assert_eq!(form("convolution=int8", LINEAR), "keep");
     }
 }

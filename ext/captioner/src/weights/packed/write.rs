@@ -253,7 +253,7 @@ fn temporary_name(path: &Path) -> PathBuf {
 }
 
 fn failed(path: &Path, error: &io::Error) -> Error {
-    Error::Download(format!(
+    Error::ModelUnavailable(format!(
         "cannot write the packed model {}: {error}; free some space or choose another cache_dir",
         path.display()
     ))

@@ -1,0 +1,125 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rayon::ThreadPool;
+
+use super::{Captioner, Input, Run};
+use crate::image::Limits;
+use crate::models::{Phase, Request};
+use crate::runtime::lead;
+use crate::{Error, Result};
+
+/// A caption in the making. It can be stopped between two layers or tokens and goes on where it stopped.
+pub struct Caption {
+    pub(super) captioner: Arc<Captioner>,
+    input: Input,
+    limits: Limits,
+    request: Request,
+    run: Option<Run>,
+    seconds: Seconds,
+}
+
+/// Tokens are made without a look at other captions for so long.
+const SLICE: Duration = Duration::from_millis(20);
+
+/// How long a caption was worked on, by what was done, in the order in which it was done first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Seconds(Vec<(Phase, f64)>);
+
+impl Seconds {
+    fn add(&mut self, phase: Phase, seconds: f64) {
+        match self.0.iter_mut().find(|(own, _)| *own == phase) {
+            Some((_, sum)) => *sum += seconds,
+            None => self.0.push((phase, seconds)),
+        }
+    }
+
+    /// The seconds of every phase that there was.
+    pub fn iter(&self) -> impl Iterator<Item = (Phase, f64)> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+impl Caption {
+    /// Nothing is read before [`Caption::advance`].
+    ///
+    /// # Errors
+    /// `InvalidArgument` for something that the model cannot be asked.
+    pub fn new(captioner: Arc<Captioner>, input: Input, limits: Limits, request: Request) -> Result<Self> {
+        captioner.model.check(&request)?;
+        Ok(Self { captioner, input, limits, request, run: None, seconds: Seconds::default() })
+    }
+
+    /// Works on `pool` until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the
+    /// next call goes on.
+    ///
+    /// The pool gets one step, or a few tokens, at a time: a pool thread that waits for its part of a step may take up another
+    /// caption's work, and then this caption, and the wish to stop it, wait for that only.
+    pub fn advance(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<String> {
+        let ids = self.advance_ids(pool, stop)?;
+        Ok(self.captioner.model.text(&ids))
+    }
+
+    /// [`Caption::advance`], but gives the generated token ids.
+    pub fn advance_ids(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<Vec<u32>> {
+        loop {
+            let run = self.step(pool, stop)?;
+            if run.is_done() {
+                return Ok(run.tokens().to_vec());
+            }
+        }
+    }
+
+    /// How many tokens there are so far.
+    pub fn tokens(&self) -> usize {
+        self.run.as_ref().map_or(0, |run| run.tokens().len())
+    }
+
+    /// What the work took so far; other captions' work in between is in it.
+    pub fn seconds(&self) -> &Seconds {
+        &self.seconds
+    }
+
+    /// The next step, or some if they are tokens, which are short beside the way to the pool and back.
+    pub(super) fn step(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<&Run> {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        let worked: Result<()> = lead(pool, || {
+            let started = Instant::now();
+            loop {
+                let phase = self.work()?;
+                let is_done = self.run.as_ref().is_some_and(Run::is_done);
+                if phase != Phase::Decoder || is_done || started.elapsed() > SLICE || stop.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+            }
+        });
+        worked?;
+        self.run.as_ref().ok_or_else(|| Error::Internal("a step left no caption behind".into()))
+    }
+
+    /// One step of the model; before the first the image is read.
+    fn work(&mut self) -> Result<Phase> {
+        let mut started = Instant::now();
+        let mut run = match self.run.take() {
+            Some(run) => run,
+            None => {
+                let image = self.input.read(&self.limits)?;
+                let run = Run::new(&self.captioner.model, image, &self.request)?;
+                self.seconds.add(Phase::Image, lap(&mut started));
+                run
+            }
+        };
+        let phase = run.step()?.phase;
+        self.seconds.add(phase, lap(&mut started));
+        self.run = Some(run);
+        Ok(phase)
+    }
+}
+
+/// Seconds since `from`, which becomes now.
+fn lap(from: &mut Instant) -> f64 {
+    std::mem::replace(from, Instant::now()).elapsed().as_secs_f64()
+}

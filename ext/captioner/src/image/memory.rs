@@ -1,0 +1,62 @@
+//! Buffers whose size a file decides. Where memory is limited, asking for too much is an error and not the end of the
+//! process.
+
+use super::limits::Failure;
+use crate::error::Error;
+
+/// So many bytes were not to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OutOfMemory(usize);
+
+impl OutOfMemory {
+    /// What happened and the way out, to follow the name of an image.
+    pub(super) fn message(self) -> String {
+        let mebibytes = self.0.div_ceil(1 << 20);
+        format!("needs {mebibytes} MiB more than this process may have; scale it down or give the process more memory")
+    }
+}
+
+impl From<OutOfMemory> for Failure {
+    fn from(error: OutOfMemory) -> Self {
+        Failure::OutOfMemory(error)
+    }
+}
+
+impl From<OutOfMemory> for Error {
+    fn from(error: OutOfMemory) -> Self {
+        Error::ImageTooLarge(format!("the image {}", error.message()))
+    }
+}
+
+/// An empty vector with room for `count` values.
+pub(super) fn room<T>(count: usize) -> Result<Vec<T>, OutOfMemory> {
+    let mut values = Vec::new();
+    more(&mut values, count)?;
+    Ok(values)
+}
+
+/// Makes room for `count` more values.
+pub(super) fn more<T>(values: &mut Vec<T>, count: usize) -> Result<(), OutOfMemory> {
+    let bytes = values.len().saturating_add(count).saturating_mul(size_of::<T>());
+    values.try_reserve_exact(count).map_err(|_| OutOfMemory(bytes))
+}
+
+/// `count` times the same value.
+pub(super) fn filled<T: Clone>(value: T, count: usize) -> Result<Vec<T>, OutOfMemory> {
+    let mut values = room(count)?;
+    values.resize(count, value);
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_had_is_an_error() {
+        assert_eq!(filled(7u16, 3), Ok(vec![7; 3]));
+        let error = filled(0u8, isize::MAX as usize).expect_err("half the address space");
+        assert!(error.message().contains("MiB"), "{}", error.message());
+        assert!(room::<u64>(usize::MAX).is_err());
+    }
+}

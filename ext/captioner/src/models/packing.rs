@@ -1,0 +1,193 @@
+//! From a folder or a packed file to a model, and from a folder to a packed file.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::family::Family;
+use super::model::Model;
+use super::parts::Parts;
+use super::FAMILIES;
+use crate::kernels::{Buffer, Compute, Isa, Matrix};
+use crate::weights::packed::{Contents, Form, Packed, Recipe, Writer, IDENTITY, RECIPE, RULES};
+use crate::weights::{Checkpoint, Scope, Source};
+use crate::{Error, Result};
+
+/// The configuration's name in a folder (with `.json`) and among a packed file's parts.
+const CONFIG: &str = "config";
+
+/// Loads the checkpoint in the folder `path`, or the packed file `path`; `map` maps its weights instead of reading them into
+/// memory, `compute` says how products with them are computed.
+///
+/// # Errors
+/// `NotFound`, `UnsupportedModel` or `CorruptModel`, with the file at fault; `InvalidArgument` if the environment asks for
+/// instructions that this processor does not have.
+pub fn load(path: &Path, map: bool, compute: Compute) -> Result<Arc<dyn Model>> {
+    Isa::check()?;
+    if path.is_file() {
+        let packed = Packed::open(path, map)?;
+        return (family(path)?.build)(&Parts::of(&packed), Scope::root(&packed, compute));
+    }
+    let (family, checkpoint, parts) = open(path, map)?;
+    (family.build)(&parts, Scope::root(&checkpoint, compute))
+}
+
+/// The family of the checkpoint in the folder `path`, or of the packed file `path`. Reads the configuration only.
+///
+/// # Errors
+/// `UnsupportedModel` for another family's, and those of reading it.
+pub fn family(path: &Path) -> Result<&'static Family> {
+    let (place, text) = if path.is_file() {
+        (path.to_path_buf(), Packed::open(path, true)?.metadata(CONFIG)?.as_bytes().to_vec())
+    } else {
+        let config = path.join("config.json");
+        let text = std::fs::read(&config).map_err(|error| Error::reading(&config, &error))?;
+        (config, text)
+    };
+    let config: Value =
+        serde_json::from_slice(&text).map_err(|error| Error::CorruptModel(format!("{}: {error}", place.display())))?;
+    let kind = config["model_type"].as_str().unwrap_or_default();
+    FAMILIES.iter().copied().find(|family| family.model_types.contains(&kind)).ok_or_else(|| {
+        let known: Vec<&str> = FAMILIES.iter().flat_map(|family| family.model_types).copied().collect();
+        Error::UnsupportedModel(format!(
+            "{} describes a model of type {}; this version reads {}",
+            place.display(),
+            config["model_type"],
+            known.join(", ")
+        ))
+    })
+}
+
+/// A folder's checkpoint under canonical names, and what is beside it.
+pub(super) fn open(dir: &Path, map: bool) -> Result<(&'static Family, Checkpoint, Parts)> {
+    let family = family(dir)?;
+    let checkpoint = Checkpoint::open(dir, map)?;
+    let tensors = checkpoint.tensors();
+    let names = (family.names)(&tensors).ok_or_else(|| {
+        let types = family.model_types.join(" or ");
+        Error::UnsupportedModel(format!("the weights in {} are not those of a {types} model", dir.display()))
+    })?;
+    let parts = (family.read)(dir, &tensors)?;
+    Ok((family, checkpoint.named(names), parts))
+}
+
+/// The recipe by which the checkpoint in `dir` is packed: the one that was asked for, or its own if it is quantized already.
+///
+/// # Errors
+/// Those of opening the checkpoint.
+pub fn own_recipe(dir: &Path, asked: &Recipe) -> Result<Recipe> {
+    Ok(if Checkpoint::open(dir, true)?.is_quantized() { Recipe::kept() } else { asked.clone() })
+}
+
+/// Packs the checkpoint in `dir` into the file `out` by `recipe`, tensor by tensor. `identity` says which checkpoint it is;
+/// `stop` is asked between tensors. Tensors that are quantized already stay as they are.
+///
+/// # Errors
+/// Those of loading the checkpoint, `ModelUnavailable` if the file cannot be written, and `Interrupted`.
+pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn Fn() -> bool) -> Result<()> {
+    let (family, checkpoint, parts) = open(dir, true)?;
+    // Loading the model is what says which tensors it has, and checks their shapes.
+    let requests = requests(family, &parts, &checkpoint)?;
+    let form = |request: &Request| request.form(recipe, family);
+
+    let mut contents = Contents::default();
+    contents.describe(IDENTITY, identity);
+    contents.describe(RECIPE, recipe.name());
+    contents.describe(RULES, recipe.rules());
+    for (name, text) in parts.texts() {
+        contents.describe(name, text);
+    }
+    for (name, blob) in parts.blobs() {
+        let count = blob.bytes.len() * 8 / blob.dtype.bitsize();
+        contents.declare(name, blob.dtype, &[count]);
+    }
+    for request in &requests {
+        let matrix = checkpoint.matrix(&request.name, &request.shape)?;
+        contents.declare_tensor(&request.name, &request.shape, form(request), matrix.storage());
+    }
+
+    let mut writer = Writer::create(out, contents)?;
+    for (name, blob) in parts.blobs() {
+        writer.write(name, blob.bytes.as_slice())?;
+    }
+    for request in &requests {
+        if stop() {
+            return Err(Error::Interrupted);
+        }
+        let matrix = checkpoint.matrix(&request.name, &request.shape)?;
+        writer.write_tensor(&request.name, form(request), &matrix)?;
+        matrix.release_pages();
+    }
+    writer.finish()
+}
+
+/// The tensors that a model is built from.
+pub(super) fn requests(family: &Family, parts: &Parts, source: &dyn Source) -> Result<Vec<Request>> {
+    let recorder = Recorder { source, requests: RefCell::default() };
+    (family.build)(parts, Scope::root(&recorder, Compute::Exact))?;
+    Ok(recorder.requests.into_inner())
+}
+
+/// A tensor that a model has asked for.
+pub(super) struct Request {
+    pub name: String,
+    /// `[out, in, ...]`
+    pub shape: Vec<usize>,
+    /// Or a vector or a depthwise kernel, which no recipe is about.
+    is_matrix: bool,
+}
+
+impl Request {
+    fn form(&self, recipe: &Recipe, family: &Family) -> Form {
+        if self.is_matrix {
+            recipe.form(&self.name, &self.shape, (family.part)(&self.name))
+        } else {
+            Form::Kept
+        }
+    }
+}
+
+/// A source that writes down what is asked of it.
+struct Recorder<'a> {
+    source: &'a dyn Source,
+    requests: RefCell<Vec<Request>>,
+}
+
+impl Recorder<'_> {
+    fn record(&self, name: &str, shape: &[usize], is_matrix: bool) {
+        let mut requests = self.requests.borrow_mut();
+        if !requests.iter().any(|request| request.name == name) {
+            requests.push(Request { name: name.into(), shape: shape.into(), is_matrix });
+        }
+    }
+}
+
+impl Source for Recorder<'_> {
+    fn contains(&self, name: &str) -> bool {
+        self.source.contains(name)
+    }
+
+    fn matrix(&self, name: &str, shape: &[usize]) -> Result<Matrix> {
+        self.record(name, shape, true);
+        self.source.matrix(name, shape)
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        self.record(name, shape, false);
+        self.source.tensor(name, shape)
+    }
+
+    fn nonzero(&self, name: &str, shape: &[usize]) -> Result<Option<Vec<f32>>> {
+        let values = self.source.nonzero(name, shape)?;
+        if values.is_some() {
+            self.record(name, shape, false);
+        }
+        Ok(values)
+    }
+
+    fn buffers(&self) -> Vec<Buffer> {
+        self.source.buffers()
+    }
+}

@@ -1,0 +1,33 @@
+//! `MemeCaptioner::Native::Image`: an image that is still to be read.
+
+use captioner::captioner::Input;
+use captioner::image::Limits;
+use magnus::{function, prelude::*, Error, RModule, RString, Ruby};
+
+use crate::helpers::paths::path;
+
+/// Where an image comes from, and what it may cost.
+#[magnus::wrap(class = "MemeCaptioner::Native::Image", free_immediately, frozen_shareable)]
+pub struct Image {
+    pub input: Input,
+    pub limits: Limits,
+}
+
+pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
+    let class = native.define_class("Image", ruby.class_object())?;
+    class.undef_default_alloc_func();
+    class.define_singleton_method("path", function!(from_path, 2))?;
+    class.define_singleton_method("bytes", function!(from_bytes, 2))
+}
+
+/// `Image.path(path, max_pixels)`: no I/O yet.
+fn from_path(image: RString, max_pixels: u64) -> Image {
+    Image { input: Input::Path(path(image)), limits: Limits { max_pixels, ..Limits::default() } }
+}
+
+/// `Image.bytes(bytes, max_pixels)`
+fn from_bytes(bytes: RString, max_pixels: u64) -> Image {
+    // SAFETY: copied before Ruby runs again.
+    let bytes = unsafe { bytes.as_slice() }.to_vec();
+    Image { input: Input::Bytes(bytes), limits: Limits { max_pixels, ..Limits::default() } }
+}
