@@ -31,7 +31,7 @@ use crate::blocks::{
 };
 use crate::generate::Settings;
 use crate::image::RgbImage;
-use crate::kernels::Buffer;
+use crate::kernels::{ActivationScales, Buffer};
 use crate::nn::{Embedding, HeadShape, Linear, PatchConv, QkvNames};
 use crate::text::Vocabulary;
 use crate::weights::Scope;
@@ -168,7 +168,8 @@ fn decoder(config: &Config, scope: Scope) -> Result<CausalDecoder> {
         bias: false,
         names,
     };
-    CausalDecoder::load(&config, scope)
+    // A decoder's inputs have single channels a hundred times as large as the others.
+    CausalDecoder::load(&config, scope.scaling(ActivationScales::PerBlock))
 }
 
 impl Model for SmolVlm {
