@@ -30,7 +30,7 @@ use crate::blocks::{
 };
 use crate::generate::Settings;
 use crate::image::RgbImage;
-use crate::kernels::Buffer;
+use crate::kernels::{ActivationScales, Buffer};
 use crate::nn::{Embedding, HeadShape, Linear, PatchConv, QkvNames};
 use crate::text::{TextEncoder, Vocabulary};
 use crate::weights::Scope;
@@ -152,7 +152,8 @@ fn decoder(config: &Config, scope: Scope) -> Result<CausalDecoder> {
         bias: false,
         names,
     };
-    CausalDecoder::load(&config, scope)
+    // A decoder's inputs have single channels a hundred times as large as the others.
+    CausalDecoder::load(&config, scope.scaling(ActivationScales::PerBlock))
 }
 
 impl Model for SmolVlm {
