@@ -9,6 +9,7 @@ mod answer;
 mod config;
 mod connector;
 mod encoding;
+mod export;
 mod family;
 mod prompt;
 mod tiles;
