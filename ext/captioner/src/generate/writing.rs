@@ -23,8 +23,8 @@ impl Writing {
     /// A search by `settings` for at most `max_new_tokens` tokens, fewer where the decoder has no positions for them.
     pub fn new(decoding: Box<dyn Decoding>, settings: Settings, max_new_tokens: usize) -> Self {
         let max_new_tokens = max_new_tokens.min(decoding.room());
-        let context = decoding.context().len();
         let search = Search::with_context(settings, decoding.context(), max_new_tokens);
+        let context = decoding.context().len();
         Self { decoding, search, context, logits: None, done: false }
     }
 

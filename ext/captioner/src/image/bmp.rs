@@ -1,7 +1,9 @@
 //! BMP: 1 to 32 bits, palettes, bit fields and run lengths, as far as Pillow reads them (BmpImagePlugin.py).
 
+use super::context::Context;
+use super::ground::Ground;
 use super::limits::Failure;
-use super::{over_white, Limits, RgbImage};
+use super::{memory, RgbImage};
 
 mod rle;
 
@@ -20,14 +22,14 @@ struct Header {
     end: usize,
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure> {
+pub(super) fn decode(bytes: &[u8], context: &Context<'_>, ground: &mut Ground) -> Result<RgbImage, Failure> {
     let header = Header::read(bytes)?;
     let (width, height, bits) = (header.width, header.height, header.bits);
-    let pixels = limits.check(width as u64, height as u64)?;
+    let pixels = context.check(width as u64, height as u64)?;
     let offset = header.pixels_at(bytes)?;
     let source = bytes.get(offset..).ok_or_else(Failure::truncated)?;
     let layout = Layout::new(&header, bytes)?;
-    let mut data = vec![0; pixels * 3];
+    let mut data = memory::filled(0, pixels * 3)?;
     if let (1 | 2, Layout::Indexed(colours)) = (header.compression, &layout) {
         let indices = rle::unpack(source, offset, width, height, header.compression == 2)?;
         for (pixel, &index) in data.chunks_exact_mut(3).zip(&indices) {
@@ -37,8 +39,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure>
         // Rows are padded to four bytes; the last one may end with its last pixel.
         let (used, stride) = ((width * bits).div_ceil(8), (width * bits).div_ceil(32) * 4);
         for (y, row) in data.chunks_exact_mut(width * 3).enumerate() {
+            if y % 64 == 0 {
+                context.go_on()?;
+            }
             let raw = source.get(y * stride..y * stride + used).ok_or_else(Failure::truncated)?;
-            layout.convert(raw, bits, row);
+            layout.convert(raw, bits, ground, row);
         }
     }
     if !header.top_down {
@@ -112,6 +117,8 @@ impl Header {
 enum Layout {
     /// Up to 8 bits: the colour of each index.
     Indexed(Box<[[u8; 3]; 256]>),
+    /// One bit a pixel, whatever the header says: black and white.
+    Bits,
     /// 16 bits: shift and bits of each channel.
     Packed([(u32, u32); 3]),
     /// Whole bytes: where red, green, blue and alpha lie.
@@ -138,6 +145,10 @@ impl Layout {
                     *colour = [bgr[2], bgr[1], bgr[0]];
                 }
                 let known = header.colours.min(256);
+                // As in Pillow: a palette of nothing but black is one of black and white, and of single bits.
+                if known == 1 && palette.len() >= 3 && colours[0] == [0; 3] && header.compression == 0 {
+                    return Ok(Layout::Bits);
+                }
                 if known != 2 && (0..known).all(|i| colours[i] == [i as u8; 3]) {
                     (known..256).for_each(|i| colours[i] = [i as u8; 3]);
                 }
@@ -161,7 +172,7 @@ impl Layout {
         }
     }
 
-    fn convert(&self, raw: &[u8], bits: usize, row: &mut [u8]) {
+    fn convert(&self, raw: &[u8], bits: usize, ground: &mut Ground, row: &mut [u8]) {
         let pixels = row.chunks_exact_mut(3).enumerate();
         match self {
             Layout::Indexed(colours) => pixels.for_each(|(x, pixel)| {
@@ -169,6 +180,9 @@ impl Layout {
                 let index = (u16::from(raw[bit / 8]) << (bit % 8) & 0xff) >> (8 - bits);
                 pixel.copy_from_slice(&colours[usize::from(index)]);
             }),
+            Layout::Bits => {
+                pixels.for_each(|(x, pixel)| pixel.fill(if raw[x / 8] << (x % 8) & 0x80 != 0 { 255 } else { 0 }))
+            }
             Layout::Packed(channels) => pixels.for_each(|(x, pixel)| {
                 let packed = u32::from(raw[x * 2]) | u32::from(raw[x * 2 + 1]) << 8;
                 for (value, (shift, bits)) in pixel.iter_mut().zip(channels) {
@@ -179,7 +193,7 @@ impl Layout {
             Layout::Bytes(at, alpha) => pixels.for_each(|(x, pixel)| {
                 let raw = &raw[x * bits / 8..][..bits / 8];
                 let alpha = alpha.map_or(255, |at| raw[at]);
-                pixel.copy_from_slice(&over_white::pixel([raw[at[0]], raw[at[1]], raw[at[2]], alpha]));
+                pixel.copy_from_slice(&ground.pixel([raw[at[0]], raw[at[1]], raw[at[2]], alpha]));
             }),
         }
     }

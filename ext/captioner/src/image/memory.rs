@@ -48,6 +48,11 @@ pub(super) fn filled<T: Clone>(value: T, count: usize) -> Result<Vec<T>, OutOfMe
     Ok(values)
 }
 
+/// Says whether so many bytes are to be had now, for code of others that cannot fail to allocate them.
+pub(super) fn probe(bytes: usize) -> Result<(), OutOfMemory> {
+    room::<u8>(bytes).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,8 @@ mod packing;
 mod parts;
 
 pub mod florence2;
-mod smolvlm;
+pub mod moondream2;
+pub mod smolvlm;
 
 pub use family::Family;
 pub use model::{Advance, Encoding, Model, Phase, Request};
@@ -15,4 +16,4 @@ pub use packing::{family, load, own_recipe, pack};
 pub use parts::Parts;
 
 /// Every family that this version reads.
-pub static FAMILIES: &[&Family] = &[&florence2::FAMILY, &smolvlm::FAMILY];
+pub static FAMILIES: &[&Family] = &[&florence2::FAMILY, &smolvlm::FAMILY, &moondream2::FAMILY];

@@ -157,6 +157,12 @@ impl<'a> Int8RowsRef<'a> {
         self.codes
     }
 
+    /// The same as the bytes of a file.
+    pub fn code_bytes(&self) -> &'a [u8] {
+        // SAFETY: i8 and u8 have the same size, alignment and valid bit patterns.
+        unsafe { std::slice::from_raw_parts(self.codes.as_ptr().cast(), self.codes.len()) }
+    }
+
     pub fn scales(&self) -> Floats<'a> {
         self.scales
     }

@@ -96,8 +96,8 @@ fn beside(parts: &Parts) -> Result<Beside> {
 #[serde(default)]
 struct GenerationFile {
     num_beams: Option<usize>,
-    #[serde(rename = "eos_token_id", with = "token_ids")]
-    eos_token_ids: Vec<u32>,
+    #[serde(with = "token_ids")]
+    eos_token_id: Vec<u32>,
     length_penalty: Option<f32>,
     no_repeat_ngram_size: Option<usize>,
     early_stopping: Option<EarlyStopping>,
@@ -106,8 +106,8 @@ struct GenerationFile {
 /// Greedy, up to the end of the utterance, unless the checkpoint says otherwise.
 fn settings(dir: &Path, pieces: &Pieces) -> Result<Settings> {
     let file: GenerationFile = read_optional(&dir.join("generation_config.json"))?.unwrap_or_default();
-    let eos_token_ids = Some(file.eos_token_ids).filter(|ids| !ids.is_empty());
-    let greedy = Settings::greedy(eos_token_ids.unwrap_or_else(|| vec![pieces.end_of_utterance]));
+    let ends = if file.eos_token_id.is_empty() { vec![pieces.end_of_utterance] } else { file.eos_token_id };
+    let greedy = Settings::greedy(ends);
     Ok(Settings {
         num_beams: file.num_beams.unwrap_or(greedy.num_beams),
         early_stopping: file.early_stopping.unwrap_or(greedy.early_stopping),

@@ -189,10 +189,9 @@ impl Writer {
             (Form::Int8, Storage::Float(kind, values)) => {
                 let source = Source::Bytes(*kind, values.as_slice());
                 let rows = quantize_rows(source, matrix.rows(), RowScale::F16).map_err(named)?;
-                let codes: Vec<u8> = rows.view().codes().iter().map(|c| *c as u8).collect();
                 let scales = (0..matrix.rows()).map(|row| half::f16::from_f32(rows.view().scale(row)));
                 let scales: Vec<u8> = scales.flat_map(half::f16::to_le_bytes).collect();
-                self.write(name, &codes)?;
+                self.write(name, rows.view().code_bytes())?;
                 self.write(&format!("{name}.scale"), &scales)
             }
             (Form::Kept, Storage::Float(_, values)) => self.write(name, values.as_slice()),
