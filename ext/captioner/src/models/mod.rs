@@ -8,7 +8,7 @@ mod parts;
 
 pub mod florence2;
 pub mod moondream2;
-mod smolvlm;
+pub mod smolvlm;
 
 pub use family::Family;
 pub use model::{Advance, Encoding, Model, Phase, Request};

@@ -5,6 +5,7 @@ use candle_core::Tensor;
 use super::config::TextConfig;
 use super::vision::EPS;
 use crate::blocks::{CausalConfig, CausalDecoder, CausalNames, CausalState, MlpNames, NormKind, Prefill};
+use crate::kernels::ActivationScales;
 use crate::nn::{Activation, Embedding, HeadShape, Linear, QkvNames};
 use crate::text::Prompt;
 use crate::weights::Scope;
@@ -48,7 +49,8 @@ impl Text {
         Ok(Self {
             tokens: Embedding::new(scope.matrix("wte", config.vocab_size, config.dim)?, 1.0),
             head: Linear::load(config.dim, config.vocab_size, true, scope.pp("lm_head"))?,
-            decoder: CausalDecoder::load(&causal, scope)?,
+            // A decoder's inputs have single channels a hundred times as large as the others.
+            decoder: CausalDecoder::load(&causal, scope.scaling(ActivationScales::PerBlock))?,
             prefix: config.prefix_attn,
         })
     }
@@ -61,7 +63,7 @@ impl Text {
     /// Starts with all of a prompt but its last token. `image` is `[patches, dim]`.
     pub fn start(&self, prompt: &Prompt, image: &Tensor) -> Result<Prefill> {
         let count = prompt.ids().len() - 1;
-        self.decoder.start(prompt.embed(count, &self.tokens, image)?, self.prefix)
+        Ok(self.decoder.start(prompt.embed(count, &self.tokens, image)?, self.prefix)?.state_only())
     }
 
     /// Works off the next layer of a prompt.
@@ -71,7 +73,7 @@ impl Text {
 
     /// The state after a prompt that is through all layers.
     pub fn finish(&self, prefill: &Prefill) -> Result<CausalState> {
-        Ok(self.decoder.finish(prefill)?.1)
+        self.decoder.state(prefill)
     }
 
     /// Appends `tokens[i]` to beam `i`; the logits of what may follow, `[beams, vocabulary]`.
