@@ -58,10 +58,10 @@ impl Text {
         self.decoder.layers()
     }
 
-    /// Starts with all of a prompt but its last token. `image` is `[patches, dim]`.
+    /// Starts with all of a prompt but its last token, which is the first step's. `image` is `[patches, dim]`.
     pub fn start(&self, prompt: &Prompt, image: &Tensor) -> Result<Prefill> {
         let count = prompt.ids().len() - 1;
-        self.decoder.start(prompt.embed(count, &self.tokens, image)?, self.prefix)
+        Ok(self.decoder.start(prompt.embed(count, &self.tokens, image)?, self.prefix)?.state_only())
     }
 
     /// Works off the next layer of a prompt.
@@ -70,8 +70,8 @@ impl Text {
     }
 
     /// The state after a prompt that is through all layers.
-    pub fn finish(&self, prefill: &Prefill) -> Result<CausalState> {
-        Ok(self.decoder.finish(prefill)?.1)
+    pub fn state(&self, prefill: &Prefill) -> Result<CausalState> {
+        self.decoder.state(prefill)
     }
 
     /// Appends `tokens[i]` to beam `i`; the logits of what may follow, `[beams, vocabulary]`.
