@@ -20,5 +20,7 @@ Gem::Specification.new do |spec|
   spec.bindir = "exe"
   spec.executables = ["meme_captioner"]
   spec.extensions = ["ext/meme_captioner/Cargo.toml"]
+  # Not a default gem of Ruby 4.0 any more.
+  spec.add_dependency "logger", "~> 1.4"
   spec.metadata = { "rubygems_mfa_required" => "true", "cargo_crate_name" => "meme_captioner" }
 end

@@ -7,6 +7,7 @@ Dir[File.expand_path("family/*.rb", __dir__)].each { |file| require file }
 RSpec.shared_examples "a captioning family" do |specimen|
   describe("captions") { include_examples "captions", specimen }
   describe("quantized forms") { include_examples "quantized forms", specimen }
+  describe("measurements") { include_examples "measurements", specimen }
   describe("threads beside a caption") { include_examples "threads beside a caption", specimen }
   describe("captions before and after a fork") { include_examples "captions before and after a fork", specimen }
   describe("interruptions at random") { include_examples "interruptions at random", specimen, 200 }

@@ -31,7 +31,9 @@ class HubServer
     @gets = Hash.new(0)
     @damage = {}
     @lock = Mutex.new
-    @server = WEBrick::HTTPServer.new(Port: 0, BindAddress: "127.0.0.1", Logger: WEBrick::Log.new(File::NULL), AccessLog: [])
+    started = Thread::Queue.new
+    @server = WEBrick::HTTPServer.new(Port: 0, BindAddress: "127.0.0.1", Logger: WEBrick::Log.new(File::NULL), AccessLog: [],
+                                      StartCallback: -> { started << true })
     repositories.each do |(repo, commit), folder|
       @server.mount_proc("/#{repo}/resolve/") { |request, response| resolve(repo, commit, folder, request, response) }
       @server.mount_proc("/storage/#{repo}/") do |request, response|
@@ -39,6 +41,8 @@ class HubServer
       end
     end
     @thread = Thread.new { @server.start }
+    # One that is stopped before it has started would run for ever.
+    started.pop
   end
 
   # @return [String] what HF_ENDPOINT takes

@@ -105,6 +105,13 @@ RSpec.describe MemeCaptioner::CLI do
     expect(native.calls).to be_empty
   end
 
+  it "names the models that need no download where one fails" do
+    native
+    allow(native).to receive(:fetch).and_raise(MemeCaptioner::DownloadError, "no answer")
+    expect(start("caption", "a.png")).to eq 1
+    expect(err.string).to match(/\Ameme_captioner: no answer\. No download is needed with --model Florence-2-tiny\b.*\n\z/)
+  end
+
   it "exits with 1 and one line for a model that cannot be used" do
     allow(native).to receive(:fetch).and_raise(MemeCaptioner::ModelUnavailableError, "moondream2 is not there")
     expect(start("download", "moondream2")).to eq 1

@@ -16,6 +16,7 @@ use safetensors::{Dtype, View};
 use serde_json::{json, Value};
 
 mod list;
+pub mod moondream2;
 
 pub use list::{tensors, Tensor};
 use list::{EMBEDDING, LOGITS_BIAS};

@@ -1,20 +1,24 @@
-//! Products with weights in the shapes of Florence-2-base, beside the machine's ceilings measured in the same run:
-//! `cargo bench -p captioner --bench kernels`, or with a filter, `... -- vision/nf4`. Throughput is operations a second, two
+//! Products with weights and attention in the models' shapes, beside the machine's ceilings measured in the same run:
+//! `cargo bench -p captioner --bench kernels`, or with a filter, `... -- vision/nf4`, `... -- ceiling|attention`. Throughput is operations a second, two
 //! for each multiplication and addition. Every product runs on all threads of the pool, unpacking and rounding included.
 //! `MEME_CAPTIONER_THREADS` and `MEME_CAPTIONER_KERNELS` choose threads and instructions.
 
+mod attention;
 mod ceiling;
 
 use std::time::Duration;
 
-use captioner::kernels::{matmul, BlockScales, Buffer, Compute, Epilogue, Matrix, Storage};
+use captioner::kernels::{matmul, ActivationScales, BlockScales, Buffer, Compute, Epilogue, Matrix, Storage};
 use captioner::quant::{dynamic, quantize, FloatType, Scales, Scheme};
 use captioner::runtime;
 use criterion::{criterion_group, criterion_main, BenchmarkId, Criterion, Throughput};
-use half::f16;
+use half::{bf16, f16};
 
-/// Rows, inputs and outputs of the linears of DaViT-base at 768 x 768, and how many there are of each.
-const VISION: [(&str, usize, usize, usize, usize); 16] = [
+/// A linear's name, its rows, inputs and outputs, and how many there are.
+type Shape = (&'static str, usize, usize, usize, usize);
+
+/// The linears of DaViT-base at 768 x 768.
+const VISION: [Shape; 16] = [
     ("stage1-qkv", 36864, 128, 384, 2),
     ("stage1-proj", 36864, 128, 128, 2),
     ("stage1-fc1", 36864, 128, 512, 2),
@@ -33,8 +37,27 @@ const VISION: [(&str, usize, usize, usize, usize); 16] = [
     ("stage4-fc2", 576, 4096, 1024, 2),
 ];
 
-/// The same of a decoder's step with three beams.
-const DECODER: [(&str, usize, usize, usize, usize); 4] =
+/// Linears of SmolVLM-256M for a tile of an image (and the connector), and for a prompt of 17 tiles.
+const SIGLIP: [Shape; 7] = [
+    ("qkv-out", 1024, 768, 768, 48),
+    ("fc1", 1024, 768, 3072, 12),
+    ("fc2", 1024, 3072, 768, 12),
+    ("connector", 64, 12288, 576, 1),
+    ("prompt-q-o", 1141, 576, 576, 60),
+    ("prompt-gate-up", 1141, 576, 1536, 60),
+    ("prompt-down", 1141, 1536, 576, 30),
+];
+
+/// The same of a decoder's step.
+const LLAMA: [Shape; 4] = [
+    ("q-o", 1, 576, 576, 60),
+    ("gate-up", 1, 576, 1536, 60),
+    ("down", 1, 1536, 576, 30),
+    ("lm-head", 1, 576, 49280, 1),
+];
+
+/// The same of Florence-2-base's decoder with three beams.
+const DECODER: [Shape; 4] =
     [("attention", 3, 768, 768, 36), ("fc1", 3, 768, 3072, 6), ("fc2", 3, 3072, 768, 6), ("lm-head", 3, 768, 51289, 1)];
 
 /// Numbers between -1 and 1 that look like noise.
@@ -63,22 +86,57 @@ fn half(rows: usize, cols: usize) -> Matrix {
     Matrix::new(rows, cols, Storage::Float(FloatType::F16, Buffer::owned(bytes))).expect("lengths fit")
 }
 
+fn int8(rows: usize, cols: usize) -> Matrix {
+    let codes = noise(rows * cols).iter().map(|v| (v * 127.0) as i8 as u8).collect();
+    let scales = noise(rows).iter().flat_map(|v| f16::from_f32(v.abs()).to_le_bytes()).collect();
+    let scales = (FloatType::F16, Buffer::owned(scales));
+    Matrix::new(rows, cols, Storage::Int8 { codes: Buffer::owned(codes), scales }).expect("lengths fit")
+}
+
+fn int8_blocks(rows: usize, cols: usize) -> Matrix {
+    int8(rows, cols).scaling(ActivationScales::PerBlock)
+}
+
+fn bfloat(rows: usize, cols: usize) -> Matrix {
+    let bytes = noise(rows * cols).iter().flat_map(|v| bf16::from_f32(*v).to_le_bytes()).collect();
+    Matrix::new(rows, cols, Storage::Float(FloatType::Bf16, Buffer::owned(bytes))).expect("lengths fit")
+}
+
 /// How a weight is stored, and how products with it are computed.
 type Case = (&'static str, fn(usize, usize) -> Matrix, Compute);
 
-const CASES: [Case; 3] =
+const FLORENCE: [Case; 3] =
     [("nf4", nf4, Compute::Fast), ("f16", half, Compute::Exact), ("f16-bf16", half, Compute::Bf16)];
 
-fn products(criterion: &mut Criterion) {
+const SMOLVLM: [Case; 4] = [
+    ("int8", int8, Compute::Fast),
+    ("int8-blocks", int8_blocks, Compute::Fast),
+    ("bf16", bfloat, Compute::Bf16),
+    ("bf16-exact", bfloat, Compute::Exact),
+];
+
+/// A few rows read their activations in blocks always, and numbers as they are.
+const SMOLVLM_STEP: [Case; 2] = [("int8", int8, Compute::Fast), ("bf16", bfloat, Compute::Fast)];
+
+fn threads(_: &mut Criterion) {
     let threads = std::env::var("MEME_CAPTIONER_THREADS").ok().and_then(|threads| threads.parse().ok());
     runtime::set_threads(threads.unwrap_or(0));
+}
+
+fn products(criterion: &mut Criterion) {
     let pool = runtime::pool().expect("threads can be started");
-    for (part, shapes) in [("vision", VISION.as_slice()), ("decoder", &DECODER)] {
-        for (case, weight, compute) in CASES {
+    let parts: [(_, &[Shape], &[Case]); 4] = [
+        ("vision", &VISION, &FLORENCE),
+        ("decoder", &DECODER, &FLORENCE),
+        ("siglip", &SIGLIP, &SMOLVLM),
+        ("llama", &LLAMA, &SMOLVLM_STEP),
+    ];
+    for (part, shapes, cases) in parts {
+        for (case, weight, compute) in cases {
             let mut group = criterion.benchmark_group(format!("{part}/{case}"));
             group.sample_size(10).warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(500));
             for (name, m, k, n, _) in shapes {
-                let (weight, bias) = (weight(*n, *k).computing(compute), noise(*n));
+                let (weight, bias) = (weight(*n, *k).computing(*compute), noise(*n));
                 let (x, mut out) = (noise(m * k), vec![0.0; m * n]);
                 group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
                 group.bench_function(BenchmarkId::new(*name, format!("{m}x{k}x{n}")), |bencher| {
@@ -91,5 +149,5 @@ fn products(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, ceiling::ceilings, products);
+criterion_group!(benches, threads, ceiling::ceilings, attention::attention, products);
 criterion_main!(benches);

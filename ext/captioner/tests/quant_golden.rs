@@ -171,6 +171,24 @@ fn int8_rows_equal_bitsandbytes_to_the_last_bit() {
     }
 }
 
+/// A bf16 weight with rows of every magnitude, down to numbers that f16 does not have, and what bitsandbytes makes of it.
+#[test]
+fn int8_rows_of_bf16_equal_bitsandbytes_to_the_last_bit() {
+    let file = std::fs::read(fixture("int8-bf16.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&file).unwrap();
+    let part = |name: &str| file.tensor(name).unwrap();
+    let rows = part("weight").shape()[0];
+    let quantized = quantize_rows(Source::Bytes(FloatType::Bf16, part("weight").data()), rows, RowScale::F16).unwrap();
+    let view = quantized.view();
+    let mut decoded = vec![0f32; view.codes().len()];
+    view.dequantize(0..decoded.len(), &mut decoded);
+    let codes: Vec<u8> = view.codes().iter().map(|&code| code as u8).collect();
+    let scales: Vec<f32> = (0..rows).map(|row| view.scale(row)).collect();
+    assert_eq!(codes, part("codes").data());
+    assert_eq!(le_bytes(&scales), part("SCB").data());
+    assert_eq!(le_bytes(&decoded), part("values").data());
+}
+
 /// Counts the blocks whose scale code differs, over the 24 M weights of `research/reference/quant.py large FILE`.
 #[test]
 #[ignore = "needs QUANT_LARGE, a file that research/reference/quant.py writes"]

@@ -110,6 +110,32 @@ fn zeros_decode_to_zeros() {
     assert!(decoded.iter().all(|value| *value == 0.0));
 }
 
+/// LLM.int8's rule, value by value: to f16, then `round(w * (127 / absmax))` with ties to even.
+#[test]
+fn int8_rows_are_those_of_values_rounded_to_f16() {
+    let (rows, cols) = (60, 97);
+    let mut source = values(31, rows * cols, "outliers");
+    // Magnitudes from beyond f16's smallest number to near its largest; the last row is zeros.
+    for (row, values) in source.chunks_exact_mut(cols).enumerate() {
+        let factor = if row + 1 == rows { 0.0 } else { 2f32.powi(row as i32 - 45) };
+        values.iter_mut().for_each(|value| *value *= factor);
+    }
+    let quantized = quantize_rows(&source, rows, RowScale::F16).unwrap();
+    let mut decoded = vec![0f32; source.len()];
+    quantized.dequantize(0..source.len(), &mut decoded);
+    for (row, values) in source.chunks_exact(cols).enumerate() {
+        let halves: Vec<f32> = values.iter().map(|value| half::f16::from_f32(*value).to_f32()).collect();
+        let absmax = halves.iter().fold(0f32, |absmax, value| absmax.max(value.abs()));
+        assert_eq!(quantized.view().scale(row), absmax);
+        for (i, half) in halves.iter().enumerate() {
+            let code = if absmax > 0.0 { (half * (1.0 / absmax * 127.0)).round_ties_even() } else { 0.0 };
+            assert_eq!(f32::from(quantized.view().codes()[row * cols + i]), code, "row {row} of {absmax}");
+            assert_eq!(decoded[row * cols + i], code * absmax * 7.874_016e-3);
+        }
+    }
+    assert!(quantized.view().scale(0) == 0.0 && quantized.view().scale(rows - 2) > 0.0);
+}
+
 #[test]
 fn what_is_not_a_number_is_refused_by_its_index() {
     for (bad, at) in [(f32::NAN, 0), (f32::INFINITY, 64), (f32::NEG_INFINITY, 4999)] {

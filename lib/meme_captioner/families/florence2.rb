@@ -7,5 +7,5 @@ MemeCaptioner::Families.register(
   tasks: %w[<DETAILED_CAPTION> <CAPTION> <MORE_DETAILED_CAPTION> <OCR>],
   files: { "config.json" => true, "preprocessor_config.json" => true, "tokenizer.json" => true, "model.safetensors" => true,
            "generation_config.json" => false, "tokenizer_config.json" => false },
-  recipes: { nf4: %i[mixed compact precise balanced], int8: %i[int8 linears] }
+  recipes: { nf4: %i[mixed compact precise balanced], int8: %i[int8] }
 )

@@ -10,6 +10,7 @@ from . import backgrounds, captions, lettering, objects, words
 
 INPUT = 384  # the side of the square that the model sees; legibility is judged there
 SMALLEST = (11.5, 17)  # pixels there that a letter takes, on average, and that a capital is high
+SHAPES = (1, 1, 0.7, 0.75, 0.8, 1.2, 1.33, 1.33, 1.5, 1.6, 1.78, 1.9)
 LETTERS = 76  # the longest text of a meme
 
 
@@ -26,11 +27,13 @@ class Meme:
         return captions.write(self)
 
 
-def render(seed, source="train", smallest=SMALLEST):
-    """The meme of this seed. `source` "unseen": every word is one that training never shows; "seen": none is invented."""
+def render(seed, source="train", smallest=SMALLEST, shapes=SHAPES):
+    """The meme of this seed. `source` "unseen": every word is one that training never shows; "seen": none is invented.
+
+    `shapes`: the ratios of width to height to choose from.
+    """
     rng = random.Random(f"{source}-{seed}")
-    shape = rng.choice((1, 1, 0.7, 0.75, 0.8, 1.2, 1.33, 1.33, 1.5, 1.6, 1.78, 1.9))
-    shape *= rng.uniform(0.93, 1.07)
+    shape = rng.choice(shapes) * rng.uniform(0.93, 1.07)
     area = rng.uniform(330, 480) ** 2
     size = (min(640, round((area * shape) ** 0.5)), min(640, round((area / shape) ** 0.5)))
     background = backgrounds.pick(rng)

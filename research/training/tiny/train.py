@@ -15,12 +15,13 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from common.feed import Feed, Prefetch
+from common.heads import Heads
 from memes import assets
 
 from . import model as shape
 from . import vocabulary
-from .data import Feed, Prefetch, parts
-from .heads import Heads
+from .data import FIELDS, drawer, parts
 
 FIRST_SEED = 2**40  # the evaluation's seeds lie far below
 STOPS = ((700, "letter", 0.05), (1200, "letter", 0.4))  # (step, what, the least it must be by then)
@@ -51,7 +52,7 @@ class Trainer:
         self.options, self.device = options, device
         self.model = shape.build()
         shape.initialise(self.model)
-        self.heads = Heads()
+        self.heads = Heads(shape.TEXT["d_model"], shape.GRID, shape.GRID, len(vocabulary.SPECIAL) + len(vocabulary.CHARACTERS))
         if options.weights:
             self.load(options.weights)
         self.model.to(device).train()
@@ -108,7 +109,7 @@ class Trainer:
         with torch.autocast(self.device, torch.bfloat16):
             seen = self.see(self.model, self.pixels(batch))
             image = self.model.model.multi_modal_projector(seen)
-            losses, letters = self.heads.of_image(image, batch)
+            losses, letters = self.heads.of_image(image[:, 1:], image[:, 0], batch)
             caption, pointing, right, count = 0.0, 0.0, 0.0, 0.0
             for question, rows, task, limit in parts(self.options.batch):
                 tokens, spots = (batch[name][rows, question, :limit].long() for name in ("tokens", "spots"))
@@ -146,7 +147,8 @@ def run(options):
     assets.verify()
     device = "cuda" if torch.cuda.is_available() else "cpu"  # asks the driver only; the workers fork first
     options.out.mkdir(parents=True, exist_ok=True)
-    feed = Feed(options.batch, FIRST_SEED * options.leg, options.workers, tuple(options.smallest))
+    draw = drawer(options.batch, FIRST_SEED * options.leg, tuple(options.smallest))
+    feed = Feed(FIELDS, draw, options.batch, options.workers)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     trainer = Trainer(options, device)
     print(f"{sum(p.numel() for p in trainer.model.parameters()):,} parameters on {device}", flush=True)
@@ -155,7 +157,7 @@ def run(options):
     first, last = options.span
     batches = Prefetch(iter(feed), trainer.move)
     while True:
-        batch, number = next(batches), number + 1
+        (_, batch), number = next(batches), number + 1
         if number == 3:
             warm = time.time()
         spent = time.time() - began

@@ -60,31 +60,35 @@ def table():
 
 
 def spell(text):
-    ids = table()
-    return [ids[SPACE if letter == " " else letter] for letter in text]
+    return [SPACE if letter == " " else letter for letter in text]
 
 
-def encode(caption, spelled=False):
-    """Token ids without the outer specials; `spelled`: all of it is the text of a meme."""
+def pieces(caption, spelled=False):
+    """The tokens of a caption; `spelled`: all of it is the text of a meme."""
     if spelled:
         return spell(caption)
-    ids, result = table(), []
+    result = []
     for place, part in enumerate(caption.split('"')):
         if place % 2:
-            result += [ids['"'], *spell(part)]
+            result += ['"', *spell(part)]
             continue
         part = '"' + part if place else part  # the closing quote belongs to what follows it
-        result += [ids[piece.replace(" ", SPACE)] for piece in PIECES.findall(part)]
+        result += [piece.replace(" ", SPACE) for piece in PIECES.findall(part)]
     return result
 
 
-def quoted(ids):
-    """Which of the ids stand for characters of quoted text (or of a spelled caption without quotes)."""
-    quote, close = table()['"'], table()['".']
-    inside, result = quote not in ids, []
-    for number in ids:
-        if number in (quote, close):
-            inside = number == quote and not inside
+def encode(caption, spelled=False):
+    """Token ids without the outer specials."""
+    ids = table()
+    return [ids[piece] for piece in pieces(caption, spelled)]
+
+
+def quoted(tokens):
+    """Which of the tokens stand for characters of quoted text (or of a spelled caption without quotes)."""
+    inside, result = '"' not in tokens, []
+    for token in tokens:
+        if token in ('"', '".'):
+            inside = token == '"' and not inside
             result.append(False)
         else:
             result.append(inside)

@@ -103,8 +103,10 @@ RSpec.shared_examples "captions" do |specimen|
   end
 
   describe "a model folder that is not right" do
+    let(:checkpoint) { specimen.folder }
+
     def broken
-      FileUtils.cp_r(specimen.folder, "model")
+      FileUtils.cp_r(checkpoint, "model")
       FileUtils.chmod_R("u+w", "model")
       yield "model/model.safetensors"
       MemeCaptioner.register("broken", path: "model")

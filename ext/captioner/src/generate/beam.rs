@@ -1,6 +1,8 @@
 //! Beam search over one image (transformers 5, `GenerationMixin._beam_search`, with a batch of one).
 
-use super::logits::{Choice, EarlyStopping, Processors, Settings};
+use super::logits::{Choice, Processors};
+use super::search::Step;
+use super::{EarlyStopping, Settings};
 use crate::kernels::{log_sum_exp, max};
 use crate::runtime::each;
 
@@ -10,19 +12,12 @@ const ABSENT: f32 = -1.0e9;
 /// Tokens whose largest score is looked at before each of them is.
 const RUN: usize = 64;
 
-/// What follows a step.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Beam `i` continues what was beam `parents[i]`; [`Search::last_tokens`] says with what.
-    Continue { parents: Vec<usize> },
-    /// The search is over.
-    Done,
-}
-
-/// The state of a search.
-pub struct Search {
+/// The state of a beam search.
+pub struct BeamSearch {
     settings: Settings,
     processors: Processors,
+    /// Tokens before the first generated one.
+    context: usize,
     max_length: usize,
     running: Vec<Beam>,
     /// The best finished sequences, best first; at most `num_beams`.
@@ -43,23 +38,21 @@ struct Candidate {
     score: f32,
 }
 
-impl Search {
-    /// A search that generates at most `max_new_tokens` after the start token.
-    pub fn new(settings: Settings, max_new_tokens: usize) -> Self {
-        let max_length = max_new_tokens + 1;
-        let start = vec![settings.decoder_start_token_id];
+impl BeamSearch {
+    /// A search for at most `max_new_tokens` tokens after `context`.
+    pub fn new(settings: Settings, context: &[u32], max_new_tokens: usize) -> Self {
+        let max_length = max_new_tokens + context.len();
         // Only the first beam counts at first, or all beams would choose the same tokens.
         let running = (0..settings.num_beams)
-            .map(|i| Beam { tokens: start.clone(), score: if i == 0 { 0.0 } else { ABSENT } })
+            .map(|i| Beam { tokens: context.to_vec(), score: if i == 0 { 0.0 } else { ABSENT } })
             .collect();
         let processors = Processors::new(settings.clone(), max_length);
-        Self { settings, processors, max_length, running, finished: Vec::new() }
+        Self { settings, processors, context: context.len(), max_length, running, finished: Vec::new() }
     }
 
-    /// Running beams, each of which needs a row of logits in the next [`Search::advance`]. All are alike at first, so the
-    /// first step needs one.
+    /// Running beams that need a row of logits: one while all are alike.
     pub fn beams(&self) -> usize {
-        if self.length() == 1 {
+        if self.length() == self.context {
             1
         } else {
             self.running.len()
@@ -68,10 +61,10 @@ impl Search {
 
     /// The last token of each beam that needs logits.
     pub fn last_tokens(&self) -> Vec<u32> {
-        self.running[..self.beams()].iter().map(|beam| beam.tokens[beam.tokens.len() - 1]).collect()
+        self.running[..self.beams()].iter().filter_map(|beam| beam.tokens.last().copied()).collect()
     }
 
-    /// Tokens of the running sequences, the start token included.
+    /// Tokens of the running sequences, the context included.
     pub fn length(&self) -> usize {
         self.running[0].tokens.len()
     }
@@ -83,23 +76,26 @@ impl Search {
         let rows = logits.chunks_exact(vocabulary);
         let mut shifts: Vec<(&[f32], f32)> = rows.map(|row| (row, 0.0)).collect();
         each(&mut shifts, |(row, shift)| *shift = log_sum_exp(row));
-        let row = |beam: usize| if length == 1 { 0 } else { beam };
-        let mut best = Best::new(if width == 1 { 1 } else { 2 * width });
+        let context = self.context;
+        let row = |beam: usize| if length == context { 0 } else { beam };
+        let mut best = Best::new(2 * width);
         for (parent, beam) in self.running.iter().enumerate() {
             let (logits, shift) = shifts[row(parent)];
             best.offer_all(parent, beam.score, logits, shift, &self.processors.choice(&beam.tokens));
         }
         let candidates = best.candidates;
         let at_limit = length + 1 == self.max_length;
-        let eos = self.settings.eos_token_id;
-        let ends = |c: &Candidate| at_limit || c.token == eos;
+        let ends = |c: &Candidate| at_limit || self.settings.eos_token_ids.contains(&c.token);
 
         // Of the candidates, only the first `num_beams` may finish; the others are there to go on in their place.
-        for candidate in candidates[..width].iter().filter(|c| ends(c)) {
-            let score = candidate.score / (length as f32).powf(self.settings.length_penalty);
-            self.finish(Beam { tokens: self.extended(candidate), score });
+        let generated = (length + 1 - context) as f32;
+        let mut ended = Vec::new();
+        for candidate in candidates.iter().take(width).filter(|c| ends(c)) {
+            let score = candidate.score / generated.powf(self.settings.length_penalty);
+            ended.push(Beam { tokens: self.extended(candidate), score });
         }
         let next: Vec<Candidate> = candidates.iter().filter(|c| !ends(c)).take(width).copied().collect();
+        ended.into_iter().for_each(|beam| self.finish(beam));
         if next.len() < width {
             return Step::Done;
         }
@@ -110,7 +106,7 @@ impl Search {
         Step::Continue { parents: next.iter().map(|c| row(c.parent)).collect() }
     }
 
-    /// The best sequence, the start token included. Before the end, the best running one.
+    /// The best sequence, the context included. Before the end, the best running one.
     pub fn best(&self) -> &[u32] {
         &self.finished.first().unwrap_or(&self.running[0]).tokens
     }
@@ -135,8 +131,8 @@ impl Search {
         let penalty = self.settings.length_penalty;
         let hypothetical = match self.settings.early_stopping {
             EarlyStopping::Yes => return true,
-            EarlyStopping::Never if penalty > 0.0 => self.max_length - 1,
-            _ => length - 1,
+            EarlyStopping::Never if penalty > 0.0 => self.max_length - self.context,
+            _ => length - self.context,
         };
         let best_possible = self.running[0].score / (hypothetical as f32).powf(penalty);
         let worst = self.finished[self.finished.len() - 1].score;
@@ -193,38 +189,8 @@ impl Best {
 
 #[cfg(test)]
 mod tests {
+    use super::super::search::tests::{run, settings};
     use super::*;
-
-    fn settings(num_beams: usize, early_stopping: EarlyStopping) -> Settings {
-        Settings {
-            num_beams,
-            early_stopping,
-            length_penalty: 1.0,
-            no_repeat_ngram_size: 0,
-            forced_bos_token_id: None,
-            forced_eos_token_id: None,
-            decoder_start_token_id: 2,
-            eos_token_id: 2,
-        }
-    }
-
-    /// Runs a search over a model whose logits depend on the last token alone.
-    fn run(settings: Settings, max_new_tokens: usize, model: impl Fn(u32) -> Vec<f32>) -> Vec<u32> {
-        let mut search = Search::new(settings, max_new_tokens);
-        loop {
-            let logits: Vec<f32> = search.last_tokens().into_iter().flat_map(&model).collect();
-            let vocabulary = logits.len() / search.beams();
-            if search.advance(&logits, vocabulary) == Step::Done {
-                return search.best().to_vec();
-            }
-        }
-    }
-
-    #[test]
-    fn greedy_follows_the_largest_logit_to_the_end() {
-        let model = |last: u32| if last == 4 { vec![0.0, 0.0, 9.0, 0.0, 0.0] } else { vec![0.0, 0.0, 1.0, 2.0, 3.0] };
-        assert_eq!(run(settings(1, EarlyStopping::No), 10, model), [2, 4, 2]);
-    }
 
     #[test]
     fn two_beams_find_what_greedy_misses() {
@@ -234,14 +200,41 @@ mod tests {
             3 => vec![0.0, 0.0, 0.0, 0.0, 0.0],
             _ => vec![-9.0, -9.0, 9.0, -9.0, -9.0],
         };
-        assert_eq!(run(settings(2, EarlyStopping::Never), 10, model)[..3], [2, 4, 2]);
+        assert_eq!(run(settings(2, EarlyStopping::Never), &[2], 10, model)[..3], [2, 4, 2]);
+        // Whatever stands before, only what is generated counts.
+        let long = run(settings(2, EarlyStopping::Never), &[4, 3, 4, 2], 10, model);
+        assert_eq!(long[..6], [4, 3, 4, 2, 4, 2]);
+    }
+
+    #[test]
+    fn the_penalty_is_for_generated_tokens_alone() {
+        // 3 ends at once; 4 is likelier, and followed by a long certain way.
+        let model = |last: u32| match last {
+            2 => vec![-9.0, -9.0, -9.0, 0.0, 0.3],
+            3 => vec![-20.0, -20.0, 0.0, -20.0, -20.0],
+            _ => vec![-20.0, -20.0, -20.0, -20.0, 0.0],
+        };
+        for (penalty, second) in [(0.0, 4), (1.0, 4), (-2.0, 3)] {
+            let settings = Settings { length_penalty: penalty, ..settings(2, EarlyStopping::Never) };
+            let plain = run(settings.clone(), &[2], 6, model);
+            assert_eq!(plain[1], second, "penalty {penalty}");
+            let mut after = run(settings, &[1, 1, 1, 1, 1, 2], 6, model);
+            assert_eq!(after.split_off(5), plain, "penalty {penalty}");
+        }
+    }
+
+    #[test]
+    fn each_end_token_ends() {
+        let model = |_| vec![0.0, 0.0, 0.0, 2.0, 1.0];
+        let settings = Settings { eos_token_ids: vec![3, 4], ..settings(2, EarlyStopping::Yes) };
+        assert_eq!(run(settings, &[2], 10, model), [2, 3]);
     }
 
     #[test]
     fn the_length_limit_ends_every_beam() {
         let model = |_| vec![1.0, 0.0, -9.0, 0.5, 0.2];
-        for beams in [1, 3] {
-            assert_eq!(run(settings(beams, EarlyStopping::Yes), 5, model).len(), 6);
+        for context in [&[2][..], &[2, 2, 2]] {
+            assert_eq!(run(settings(3, EarlyStopping::Yes), context, 5, model).len(), context.len() + 5);
         }
     }
 }

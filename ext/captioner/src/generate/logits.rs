@@ -1,57 +1,12 @@
-//! Generation settings and the processors that they stand for (transformers, `generation/logits_process.py`). Processors
-//! work on log-probabilities, in the order of the reference: n-grams, forced BOS, forced EOS.
+//! The processors that settings stand for (transformers, `generation/logits_process.py`), in the order of the reference:
+//! n-grams, forced BOS, forced EOS.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// When beam search may stop before the length limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EarlyStopping {
-    /// `true`: as soon as there are `num_beams` finished captions.
-    Yes,
-    /// `false`: when the best running beam, at its current length, cannot beat the worst finished one.
-    No,
-    /// `"never"`: when it could not even at the length limit.
-    Never,
-}
-
-impl<'de> Deserialize<'de> for EarlyStopping {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::Bool(true) => Ok(EarlyStopping::Yes),
-            serde_json::Value::Bool(false) => Ok(EarlyStopping::No),
-            serde_json::Value::String(word) if word == "never" => Ok(EarlyStopping::Never),
-            other => Err(serde::de::Error::custom(format!("early_stopping is true, false or \"never\", not {other}"))),
-        }
-    }
-}
-
-impl Serialize for EarlyStopping {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            EarlyStopping::Yes => serializer.serialize_bool(true),
-            EarlyStopping::No => serializer.serialize_bool(false),
-            EarlyStopping::Never => serializer.serialize_str("never"),
-        }
-    }
-}
-
-/// The settings of one generation, under the names that transformers gives them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Settings {
-    pub num_beams: usize,
-    pub early_stopping: EarlyStopping,
-    pub length_penalty: f32,
-    pub no_repeat_ngram_size: usize,
-    pub forced_bos_token_id: Option<u32>,
-    pub forced_eos_token_id: Option<u32>,
-    pub decoder_start_token_id: u32,
-    pub eos_token_id: u32,
-}
+use super::Settings;
 
 /// What is done to the scores of the next token.
 pub struct Processors {
     settings: Settings,
-    /// Tokens of a whole sequence, the start token included.
+    /// Tokens of a whole sequence, its context included.
     max_length: usize,
 }
 
@@ -108,14 +63,10 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
-            num_beams: 1,
-            early_stopping: EarlyStopping::No,
-            length_penalty: 1.0,
             no_repeat_ngram_size: 3,
             forced_bos_token_id: Some(0),
             forced_eos_token_id: Some(2),
-            decoder_start_token_id: 2,
-            eos_token_id: 2,
+            ..Settings::greedy(vec![2])
         }
     }
 

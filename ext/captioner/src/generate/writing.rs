@@ -21,11 +21,11 @@ pub struct Writing {
 
 impl Writing {
     /// A search by `settings` for at most `max_new_tokens` tokens, fewer where the decoder has no positions for them.
-    pub fn new(decoding: Box<dyn Decoding>, mut settings: Settings, max_new_tokens: usize) -> Self {
+    pub fn new(decoding: Box<dyn Decoding>, settings: Settings, max_new_tokens: usize) -> Self {
         let max_new_tokens = max_new_tokens.min(decoding.room());
-        settings.decoder_start_token_id = decoding.context().last().copied().unwrap_or_default();
-        let search = Search::new(settings, max_new_tokens);
-        Self { decoding, search, context: 1, logits: None, done: false }
+        let search = Search::with_context(settings, decoding.context(), max_new_tokens);
+        let context = decoding.context().len();
+        Self { decoding, search, context, logits: None, done: false }
     }
 
     /// Are these a number of beams and of tokens that a search can have?

@@ -73,6 +73,55 @@ unsafe fn gelu_of<V: Vector>(v: V) -> V {
 }
 
 dispatched! {
+    /// GELU by its approximation with tanh (arXiv 1606.08415; PyTorch's `approximate="tanh"`), in place.
+    pub fn gelu_tanh(values: &mut [f32]) = gelu_tanh_kernel
+}
+
+#[inline(always)]
+unsafe fn gelu_tanh_kernel<V: Vector>(values: &mut [f32]) {
+    map::<V>(values, |v| gelu_tanh_of(v), |v| gelu_tanh_of(v));
+}
+
+/// `(1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u))`
+#[inline(always)]
+unsafe fn gelu_tanh_of<V: Vector>(v: V) -> V {
+    let cubic = v.mul(v).mul_add(V::splat(0.044_715), V::splat(1.0));
+    gated_by(v, v.mul(cubic).mul(V::splat(-2.0 * 0.797_884_6)))
+}
+
+dispatched! {
+    /// SiLU, `x / (1 + exp(-x))`, in place.
+    pub fn silu(values: &mut [f32]) = silu_kernel
+}
+
+#[inline(always)]
+unsafe fn silu_kernel<V: Vector>(values: &mut [f32]) {
+    map::<V>(values, |v| gated_by(v, v.mul(V::splat(-1.0))), |v| gated_by(v, -v));
+}
+
+/// `v / (1 + exp(t))`
+#[inline(always)]
+unsafe fn gated_by<V: Vector>(v: V, t: V) -> V {
+    v.div(exp(t).add(V::splat(1.0)))
+}
+
+dispatched! {
+    /// `into *= values`.
+    pub fn multiply(into: &mut [f32], values: &[f32]) = multiply_kernel
+}
+
+#[inline(always)]
+unsafe fn multiply_kernel<V: Vector>(into: &mut [f32], values: &[f32]) {
+    let len = into.len().min(values.len());
+    let whole = len / V::LANES * V::LANES;
+    for i in (0..whole).step_by(V::LANES) {
+        let at = into.as_mut_ptr().add(i);
+        V::load(at).mul(V::load(values.as_ptr().add(i))).store(at);
+    }
+    into[whole..len].iter_mut().zip(&values[whole..]).for_each(|(a, b)| *a *= b);
+}
+
+dispatched! {
     /// `row *= factor`.
     pub fn scale_row(row: &mut [f32], factor: f32) = scale_row_kernel
 }
@@ -213,6 +262,18 @@ mod tests {
     }
 
     #[test]
+    fn gates_equal_their_definitions() {
+        for x in grid(-12.0, 12.0) {
+            // SAFETY: a vector of one lane needs nothing.
+            let (gelu, silu) = unsafe { (gelu_tanh_of(x), gated_by(x, -x)) };
+            let v = f64::from(x);
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (v + 0.044_715 * v.powi(3));
+            assert!((f64::from(gelu) - 0.5 * v * (1.0 + u.tanh())).abs() < 2e-6, "gelu_tanh({x})");
+            assert!((f64::from(silu) - v / (1.0 + (-v).exp())).abs() < 2e-6, "silu({x})");
+        }
+    }
+
+    #[test]
     fn softmax_sums_to_one_and_keeps_order() {
         for len in [1, 7, 16, 33, 144] {
             let mut row: Vec<f32> = (0..len).map(|i| (i as f32 * 0.37).sin() * 9.0).collect();
@@ -231,9 +292,12 @@ mod tests {
             let row: Vec<f32> = (0..len).map(|i| (i as f32 * 0.73).sin() * 5.0).collect();
             let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 2e-6 * (1.0 + b.abs()));
             let (mut plain, mut sums) = (row.clone(), row.clone());
+            let (mut tanh, mut gate) = (row.clone(), row.clone());
             // SAFETY: a vector of one lane needs nothing.
             let sum = unsafe {
                 gelu_kernel::<f32>(&mut plain);
+                gelu_tanh_kernel::<f32>(&mut tanh);
+                silu_kernel::<f32>(&mut gate);
                 exp_row_kernel::<f32>(&mut sums, 0.3)
             };
             let log = unsafe { log_sum_exp_kernel::<f32>(&row) };
@@ -241,6 +305,12 @@ mod tests {
                 let (mut values, mut exps) = (row.clone(), row.clone());
                 gelu_kernel::<V>(&mut values);
                 assert!(close(&values, &plain), "gelu of {len}");
+                let (mut values, mut gates) = (row.clone(), row.clone());
+                gelu_tanh_kernel::<V>(&mut values);
+                silu_kernel::<V>(&mut gates);
+                assert!(close(&values, &tanh) && close(&gates, &gate), "gates of {len}");
+                multiply_kernel::<V>(&mut gates, &row);
+                assert!(gates.iter().zip(&gate).zip(&row).all(|((a, b), c)| (a - b * c).abs() <= 2e-5), "product {len}");
                 assert!(close(&[exp_row_kernel::<V>(&mut exps, 0.3)], &[sum]) && close(&exps, &sums), "exp of {len}");
                 assert!(close(&[log_sum_exp_kernel::<V>(&row)], &[log]), "log of {len}");
                 let (mut added, mut scaled) = (row.clone(), row.clone());

@@ -10,9 +10,10 @@ use std::ops::Range;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::elementwise::{self, multiply};
 use super::few_rows::{few_rows, FEW_ROWS};
 use super::product::{product, transpose, Left, Out, Right, Start};
-use super::{activations, elementwise, Matrix, Ready, TILE_ROWS};
+use super::{Matrix, Ready, Scratch, TILE_ROWS};
 
 /// Output features that are unpacked at a time.
 const PANEL: usize = 64;
@@ -20,20 +21,22 @@ const PANEL: usize = 64;
 const UNPACKED: usize = 16;
 
 /// What happens to a product before it is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Epilogue {
     /// `out = product`
     Store,
     /// `out = gelu(product)`
     Gelu,
-    /// `out = gelu(product)` by the tanh approximation
+    /// `out = gelu(product)`, approximated with tanh
     GeluTanh,
-    /// `out = max(product, 0)`
-    Relu,
     /// `out = silu(product)`
     Silu,
+    /// `out = max(product, 0)`
+    Relu,
     /// `out += product`
     Add,
+    /// `out *= product`: what a gate's product, activated before, lets through
+    Multiply,
 }
 
 /// One of several products with the same `x`.
@@ -76,20 +79,30 @@ pub fn matmul_each(x: &[f32], jobs: Vec<Job>) {
 pub(super) fn f32_rows(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
     let (n, k) = (w.rows(), w.cols());
     let m = x.len() / k;
+    // Factors stay where they are until their products are there.
+    let mut products = Scratch::take(if epilogue == Epilogue::Multiply { m * PANEL.min(n) } else { 0 });
     SCRATCH.with_borrow_mut(|scratch| {
         grow(scratch, (PANEL + UNPACKED) * k);
         let (panel, rows) = scratch.split_at_mut(PANEL * k);
         for first in (0..n).step_by(PANEL) {
             let width = PANEL.min(n - first);
             unpack_transposed(w, first..first + width, rows, panel);
+            let place = match epilogue {
+                Epilogue::Multiply => Out { values: &mut products, row: width },
+                _ => Out { values: &mut out[first..], row: n },
+            };
             product(
                 (m, width, k),
                 Left { values: x, row: k, step: 1 },
                 Right { values: panel, row: width },
                 Start { bias: bias.map(|bias| &bias[first..]), out: epilogue == Epilogue::Add },
-                Out { values: &mut out[first..], row: n },
+                place,
             );
-            out.chunks_exact_mut(n).for_each(|row| activate(&mut row[first..first + width], epilogue));
+            let rows = out.chunks_exact_mut(n).map(|row| &mut row[first..first + width]);
+            match epilogue {
+                Epilogue::Multiply => rows.zip(products.chunks_exact(width)).for_each(|(row, p)| multiply(row, p)),
+                _ => rows.for_each(|row| activate(row, epilogue)),
+            }
         }
     });
 }
@@ -111,13 +124,13 @@ fn grow(scratch: &mut Vec<f32>, len: usize) {
     }
 }
 
-/// What the epilogue does to products before they are written or added.
+/// What the epilogue does to products before they are written, added or multiplied.
 pub(super) fn activate(row: &mut [f32], epilogue: Epilogue) {
     match epilogue {
-        Epilogue::Store | Epilogue::Add => {}
+        Epilogue::Store | Epilogue::Add | Epilogue::Multiply => {}
         Epilogue::Gelu => elementwise::gelu(row),
-        Epilogue::GeluTanh => activations::gelu_tanh(row),
-        Epilogue::Silu => activations::silu(row),
+        Epilogue::GeluTanh => elementwise::gelu_tanh(row),
+        Epilogue::Silu => elementwise::silu(row),
         Epilogue::Relu => row.iter_mut().for_each(|v| *v = v.max(0.0)),
     }
 }
@@ -169,9 +182,12 @@ mod tests {
             matmul(&x, &matrix, Some(&bias), Epilogue::Store, &mut out);
             let mut sum = vec![1.0; m * n];
             matmul(&x, &matrix, Some(&bias), Epilogue::Add, &mut sum);
+            let mut times = vec![2.0; m * n];
+            matmul(&x, &matrix, Some(&bias), Epilogue::Multiply, &mut times);
             for i in 0..m * n {
                 assert!((out[i] - expected[i]).abs() < 1e-3, "{m}x{n}x{k} at {i}: {} {}", out[i], expected[i]);
                 assert!((sum[i] - 1.0 - expected[i]).abs() < 1e-3, "{m}x{n}x{k} add at {i}");
+                assert!((times[i] - 2.0 * expected[i]).abs() < 2e-3, "{m}x{n}x{k} multiply at {i}");
             }
         }
     }

@@ -102,6 +102,21 @@ pub enum Arithmetic {
     Int8,
 }
 
+/// Which of a row's activations share a scale where a product with many rows is in int8; a few rows always have blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ActivationScales {
+    /// All of them: the fastest.
+    #[default]
+    PerRow,
+    /// Each [`ActivationScales::BLOCK`]: a few values that stand out cost the others of their block nothing but precision.
+    PerBlock,
+}
+
+impl ActivationScales {
+    /// Values of a block: sixteen steps of a four-byte dot product.
+    pub const BLOCK: usize = 64;
+}
+
 /// A `[rows, cols]` weight, `rows` being output features (or vocabulary entries).
 #[derive(Clone)]
 pub struct Matrix {
@@ -109,6 +124,7 @@ pub struct Matrix {
     cols: usize,
     storage: Storage,
     compute: Compute,
+    activation_scales: ActivationScales,
 }
 
 impl Matrix {
@@ -117,7 +133,8 @@ impl Matrix {
     /// # Errors
     /// `CorruptModel` if a part's length does not fit the shape; the message names the part, not the tensor.
     pub fn new(rows: usize, cols: usize, storage: Storage) -> Result<Self> {
-        let matrix = Self { rows, cols, storage, compute: Compute::Exact };
+        let matrix =
+            Self { rows, cols, storage, compute: Compute::Exact, activation_scales: ActivationScales::default() };
         let fits = match &matrix.storage {
             Storage::Float(kind, values) => values.len() == rows * cols * kind.size(),
             Storage::Blocks { .. } => matrix.blocks()?.len() == rows * cols,
@@ -142,6 +159,16 @@ impl Matrix {
     /// The same weights, to be computed with in another mode.
     pub fn computing(self, compute: Compute) -> Self {
         Self { compute, ..self }
+    }
+
+    /// The same weights, with activations rounded in another way where products are in int8.
+    pub fn scaling(self, activation_scales: ActivationScales) -> Self {
+        Self { activation_scales, ..self }
+    }
+
+    /// How activations are rounded where products are in int8.
+    pub fn activation_scales(&self) -> ActivationScales {
+        self.activation_scales
     }
 
     /// The same matrix; where products with it would be in int8 they are in bf16, or in `f32` where the CPU has no bf16.

@@ -12,7 +12,6 @@ macro_rules! by_rows {
     };
 }
 
-mod activations;
 mod attention;
 mod compute;
 mod convolution;
@@ -30,18 +29,17 @@ mod rope;
 mod scratch;
 mod simd;
 
-pub use activations::{gelu_tanh, silu, silu_product};
 pub use attention::{
     add_channel_scores, attend, attend_prefixed, attend_shared, attend_streamed, attend_written, mix_channels,
-    turn_keys, Heads, Mask, Streamed, Written,
+    turn_keys, Heads, Keys, Mask, Streamed, Written,
 };
 pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
-pub use elementwise::{add, gelu, log_sum_exp, max, softmax};
+pub use elementwise::{add, gelu, gelu_tanh, log_sum_exp, max, multiply, silu, softmax};
 pub use few_rows::FEW_ROWS;
 pub use isa::Isa;
 pub use matmul::{dot, matmul, matmul_each, Epilogue, Job};
-pub use matrix::{Arithmetic, BlockScales, Buffer, Matrix, Storage};
+pub use matrix::{ActivationScales, Arithmetic, BlockScales, Buffer, Matrix, Storage};
 pub use norm::{layer_norm, rms_norm};
 pub use product::Element;
 pub use ready::{multiply_each, Piece, Ready};

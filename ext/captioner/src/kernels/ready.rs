@@ -71,7 +71,7 @@ pub fn multiply_each(x: &[f32], pieces: Vec<Piece>, epilogue: Epilogue) {
         return few_rows::few_rows(x, jobs.collect(), epilogue);
     }
     ROUNDED.with_borrow_mut(|(int8, bf16)| {
-        let (mut int8_is_fresh, mut bf16_is_fresh) = (false, false);
+        let (mut int8_scales, mut bf16_is_fresh) = (None, false);
         for Piece { weight, bias, out } in pieces {
             let n = weight.outputs();
             let mut output = |panel: usize, multiply: &dyn Fn(&mut Output)| {
@@ -80,8 +80,9 @@ pub fn multiply_each(x: &[f32], pieces: Vec<Piece>, epilogue: Epilogue) {
             match &weight.panels {
                 Panels::None => f32_rows(x, weight.weight, bias, epilogue, out),
                 Panels::Int8(panels) => {
-                    if !std::mem::replace(&mut int8_is_fresh, true) {
-                        int8.round(isa, x, k);
+                    let scales = weight.weight.activation_scales();
+                    if int8_scales.replace(scales) != Some(scales) {
+                        int8.round(isa, x, k, scales);
                     }
                     for (i, panel) in panels.iter().enumerate() {
                         output(i, &|output| panel.multiply(isa, int8, output));
@@ -98,4 +99,54 @@ pub fn multiply_each(x: &[f32], pieces: Vec<Piece>, epilogue: Epilogue) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::panels::tests::{int8, nf4, values};
+    use crate::kernels::{elementwise, Compute};
+
+    /// What an epilogue makes of a product and of what is there before.
+    fn definition(epilogue: Epilogue, product: f32, before: f32) -> f32 {
+        let mut value = [product];
+        match epilogue {
+            Epilogue::Store => {}
+            Epilogue::Gelu => elementwise::gelu(&mut value),
+            Epilogue::GeluTanh => elementwise::gelu_tanh(&mut value),
+            Epilogue::Silu => elementwise::silu(&mut value),
+            Epilogue::Relu => value[0] = product.max(0.0),
+            Epilogue::Add => value[0] = product + before,
+            Epilogue::Multiply => value[0] = product * before,
+        }
+        value[0]
+    }
+
+    #[test]
+    fn every_arithmetic_knows_every_epilogue() {
+        let (n, k) = (70, 128);
+        let (nf4, int8) = (nf4(n, k, 64), int8(n, k));
+        let weights = [Compute::Fast, Compute::Bf16, Compute::Exact].map(|compute| nf4.clone().computing(compute));
+        for weight in weights.iter().chain([&int8.computing(Compute::Fast)]) {
+            for rows in [3, 21] {
+                let (x, bias, before) = (values(rows * k, 1), values(n, 2), values(rows * n, 3));
+                let ready = Ready::new(weight, rows);
+                let run = |epilogue| {
+                    let mut out = before.clone();
+                    ready.multiply(&x, Some(&bias), epilogue, &mut out);
+                    out
+                };
+                let products = run(Epilogue::Store);
+                use Epilogue::{Add, Gelu, GeluTanh, Multiply, Relu, Silu};
+                for epilogue in [Gelu, GeluTanh, Silu, Relu, Add, Multiply] {
+                    for (i, out) in run(epilogue).into_iter().enumerate() {
+                        let expected = definition(epilogue, products[i], before[i]);
+                        let tolerance = 2e-4 + 1e-4 * expected.abs() + 2e-6 * products[i].abs();
+                        let near = (out - expected).abs() <= tolerance;
+                        assert!(near, "{epilogue:?} of {} is {out}, not {expected}", products[i]);
+                    }
+                }
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@ use rayon::prelude::*;
 
 use super::projections::{row_tile, HeadShape, Projections, QkvNames};
 use super::{in_place, rows, LayerNorm, Linear};
-use crate::kernels::{Epilogue, Mask, Scratch};
+use crate::kernels::{Epilogue, Mask};
 use crate::weights::Scope;
 use crate::{Error, Result};
 
@@ -36,11 +36,8 @@ impl Attention {
             for x in x.chunks_exact_mut(tokens * channels) {
                 projections.forward(x, channels, |x, normed| norm.forward_rows(x, normed), |_, _, _, _| {}, &mut qkv);
                 let mixed = qkv.attend(Mask::None, self.projections.arithmetic());
-                x.par_chunks_mut(tile * channels).enumerate().for_each(|(i, x)| {
-                    let mut joined = Scratch::take(x.len());
-                    mixed.rows(i * tile..i * tile + x.len() / channels, &mut joined);
-                    out.forward_rows(&joined, Epilogue::Add, x);
-                });
+                let tiles = x.par_chunks_mut(tile * channels).zip(mixed.par_chunks(tile * channels));
+                tiles.for_each(|(x, mixed)| out.forward_rows(mixed, Epilogue::Add, x));
             }
         })
     }

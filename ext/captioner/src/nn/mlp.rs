@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::linear::forward_each_rows;
 use super::projections::row_tile;
 use super::{in_place, map_rows, rows, LayerNorm, Linear, ReadyLinear};
-use crate::kernels::{silu_product, Epilogue, Scratch};
+use crate::kernels::{multiply, silu, Epilogue, Scratch, FEW_ROWS};
 use crate::Result;
 
 /// The activation between the two linears, by the names that configurations use.
@@ -125,11 +125,18 @@ impl ReadyMlp<'_> {
                 self.last.forward_rows(&hidden, Epilogue::Add, out);
             }
             Middle::Gated(linears) => {
-                let (mut gate, mut up) =
-                    (Scratch::take(count * linears[0].outputs()), Scratch::take(count * linears[1].outputs()));
-                forward_each_rows(linears.as_slice(), x, &mut [&mut gate, &mut up]);
-                silu_product(&mut gate, &up);
-                self.last.forward_rows(&gate, Epilogue::Add, out);
+                let mut hidden = Scratch::take(count * linears[0].outputs());
+                if count > FEW_ROWS {
+                    linears[0].forward_rows(x, Epilogue::Silu, &mut hidden);
+                    linears[1].forward_rows(x, Epilogue::Multiply, &mut hidden);
+                } else {
+                    // Threads meet once for both.
+                    let mut up = Scratch::take(hidden.len());
+                    forward_each_rows(linears.as_slice(), x, &mut [&mut hidden, &mut up]);
+                    silu(&mut hidden);
+                    multiply(&mut hidden, &up);
+                }
+                self.last.forward_rows(&hidden, Epilogue::Add, out);
             }
         }
     }

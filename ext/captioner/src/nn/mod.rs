@@ -24,7 +24,7 @@ pub use embedding::Embedding;
 pub use linear::{Linear, ReadyLinear};
 pub use mlp::{Activation, GatedMlp, Mlp, ReadyMlp};
 pub use norm::{LayerNorm, Norm, RmsNorm};
-pub use projections::{HeadShape, Mixed, Projections, QkvNames};
+pub use projections::{HeadShape, Projections, QkvNames};
 pub use rope::{Rope, Turns};
 pub use tensor::{add, concat, in_place, map_rows, rows, with_all, with_values};
 pub use text_attention::{CachedAttention, CrossAttention, SelfAttention};

@@ -1,17 +1,15 @@
-//! From hidden states to queries, keys and values, and from what heads mixed back to rows.
-
-use std::ops::Range;
+//! From hidden states to queries, keys and values, and to what attention makes of them.
 
 use rayon::prelude::*;
 
 use super::linear::{forward_each_rows, ReadyLinear};
 use super::{even_tile, Linear};
-use crate::kernels::{attend_streamed, Arithmetic, Mask, Scratch, Streamed, FEW_ROWS, TILE_ROWS};
+use crate::kernels::{Arithmetic, Keys, Mask, Scratch, Streamed, FEW_ROWS, TILE_ROWS};
 use crate::weights::Scope;
 use crate::Result;
 
-/// Queries that one task works off: enough to pay for turning a tile of keys, few enough to share the work out.
-const QUERIES: usize = 256;
+/// Queries that one task works off where later ones see more keys than earlier ones: few, to share the work out evenly.
+const CAUSAL_QUERIES: usize = 128;
 
 /// The heads of an attention layer. Heads of queries share those of keys and values in equal groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +101,13 @@ pub(super) struct ReadyProjections<'a> {
     linears: Vec<ReadyLinear<'a>>,
 }
 
+/// Some rows, of which the first is `first`, and each linear's room for them.
+struct Tile<'a> {
+    first: usize,
+    x: &'a [f32],
+    outs: Vec<&'a mut [f32]>,
+}
+
 /// Queries, keys and values of some rows, as the linears wrote them.
 pub(super) struct Qkv {
     parts: Vec<Scratch>,
@@ -122,13 +127,13 @@ impl ReadyProjections<'_> {
         qkv: &mut Qkv,
     ) {
         let (tile, shape) = (row_tile(qkv.rows), qkv.shape);
-        let mut tasks: Vec<(usize, &[f32], Vec<&mut [f32]>)> =
-            x.chunks(tile * channels).enumerate().map(|(i, x)| (i * tile, x, Vec::new())).collect();
+        let tiles = x.chunks(tile * channels).enumerate();
+        let mut tasks: Vec<Tile> = tiles.map(|(i, x)| Tile { first: i * tile, x, outs: Vec::new() }).collect();
         for (linear, part) in self.linears.iter().zip(&mut qkv.parts) {
-            let tiles = part.chunks_mut(tile * linear.outputs());
-            tasks.iter_mut().zip(tiles).for_each(|(task, tile)| task.2.push(tile));
+            let outs = part.chunks_mut(tile * linear.outputs());
+            tasks.iter_mut().zip(outs).for_each(|(task, out)| task.outs.push(out));
         }
-        let run = |(first, x, outs): &mut (usize, &[f32], Vec<&mut [f32]>)| {
+        let run = |Tile { first, x, outs }: &mut Tile| {
             let mut normed = Scratch::take(x.len());
             norm(x, &mut normed);
             forward_each_rows(&self.linears, &normed, outs);
@@ -166,50 +171,29 @@ impl Qkv {
         }
     }
 
-    /// Softmax attention among the rows.
-    pub fn attend(&self, mask: Mask, arithmetic: Arithmetic) -> Mixed {
-        let HeadShape { heads, dim, .. } = self.shape;
-        let mut parts = Scratch::take(self.rows * heads * dim);
-        let mut tasks = Vec::new();
-        for (head, part) in parts.chunks_exact_mut((self.rows * dim).max(1)).enumerate() {
-            let tiles = part.chunks_mut(QUERIES * dim).enumerate();
-            tasks.extend(tiles.map(|(tile, out)| (head, tile * QUERIES, out)));
-        }
+    /// Softmax attention among the rows: `[rows, heads * dim]`.
+    pub fn attend(&self, mask: Mask, arithmetic: Arithmetic) -> Scratch {
+        let HeadShape { heads, kv_heads, dim } = self.shape;
+        let (rows, width) = (self.rows, self.shape.queries());
         let ((q, q_stride), (k, v, kv_stride)) = (self.q(), self.kv());
-        tasks.par_iter_mut().for_each(|(head, first, out)| {
-            let queries = out.len() / dim;
-            let end = *first + queries;
-            // A tile ends at a position of its own, unless it is one of those that all see the same.
-            let (keys, mask) = match mask {
-                Mask::None => (self.rows, Mask::None),
-                Mask::Causal { prefix } if end <= prefix => (prefix.min(self.rows), Mask::None),
-                causal => (end, causal),
-            };
-            let at = *head / self.shape.group() * dim;
-            let shape = Streamed { queries, keys, dim, q_stride, kv_stride, out_stride: dim };
-            let (q, k, v) = (&q[*first * q_stride + *head * dim..], &k[at..], &v[at..]);
-            attend_streamed(q, k, v, shape, mask, self.shape.scale(), arithmetic, out);
+        let shape = Streamed { queries: rows, keys: rows, dim, q_stride, kv_stride, out_stride: width };
+        let keys: Vec<Keys> = (0..if rows > 0 { kv_heads } else { 0 })
+            .into_par_iter()
+            .map(|head| Keys::pack(&k[head * dim..], &v[head * dim..], shape, arithmetic))
+            .collect();
+        let mut mixed = Scratch::take(rows * width);
+        let tile = match mask {
+            Mask::None => row_tile(rows),
+            Mask::Causal { .. } => CAUSAL_QUERIES,
+        };
+        mixed.par_chunks_mut(tile * width).enumerate().for_each(|(i, out)| {
+            let rows = i * tile..i * tile + out.len() / width;
+            for head in 0..heads {
+                let (q, out) = (&q[rows.start * q_stride + head * dim..], &mut out[head * dim..]);
+                keys[head / self.shape.group()].attend(q, rows.clone(), mask, self.shape.scale(), out);
+            }
         });
-        Mixed { parts, rows: self.rows, dim }
-    }
-}
-
-/// What attention mixed: `[heads, rows, dim]`.
-pub struct Mixed {
-    parts: Scratch,
-    rows: usize,
-    dim: usize,
-}
-
-impl Mixed {
-    /// Some rows, their heads side by side.
-    pub fn rows(&self, rows: Range<usize>, out: &mut [f32]) {
-        let dim = self.dim;
-        let width = out.len() / rows.len().max(1);
-        for (head, part) in self.parts.chunks_exact((self.rows * dim).max(1)).enumerate() {
-            let part = part[rows.start * dim..rows.end * dim].chunks_exact(dim);
-            out.chunks_exact_mut(width).zip(part).for_each(|(out, v)| out[head * dim..][..dim].copy_from_slice(v));
-        }
+        mixed
     }
 }
 

@@ -1,7 +1,8 @@
 //! Int8 rows: each row of a matrix has its largest magnitude as scale, and its values are `code * scale / 127`.
 //!
 //! The convention of LLM.int8 (arXiv 2208.07339; `int8_vectorwise_quant` in bitsandbytes' `backends/default/ops.py`), whose
-//! files call the scales SCB. There the weights are rounded to f16 first; here they are taken as they are.
+//! files call the scales SCB. There weights are rounded to f16 first, so with [`RowScale::F16`] they are here too: codes and
+//! scales are the same to the last bit, whatever type a checkpoint has. Rows of zeros, for which it divides by zero, stay zeros.
 
 use std::ops::Range;
 
@@ -17,7 +18,9 @@ const INVERSE_127: f32 = 7.874_016e-3;
 /// How a row's scale is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RowScale {
+    /// The largest magnitude of the values as they are.
     F32,
+    /// The largest magnitude of the values rounded to f16, which are what is quantized.
     F16,
 }
 
@@ -46,7 +49,7 @@ pub struct Int8RowsRef<'a> {
 }
 
 /// Quantizes a row-major `[rows, cols]` matrix, `cols` from the length. Runs in the caller's rayon pool; the result does not
-/// depend on its size. With [`RowScale::F16`] codes are computed from the rounded scale, so nothing is lost twice.
+/// depend on its size.
 ///
 /// # Errors
 /// `InvalidArgument` if `rows` does not divide the length, `CorruptModel` if a value is NaN or infinite or a row's largest
@@ -73,17 +76,14 @@ pub fn quantize_rows<'a>(source: impl Into<Source<'a>>, rows: usize, scale: RowS
 fn encode_row(source: &Source, row: usize, scale: RowScale, codes: &mut [i8]) -> Result<f32> {
     let mut values = vec![0f32; codes.len()];
     source.read(row * codes.len(), &mut values);
+    if scale == RowScale::F16 {
+        values.iter_mut().for_each(|value| *value = f16::from_f32(*value).to_f32());
+    }
     // Bits instead of numbers, so that a NaN is the largest and cannot hide.
     let bits = values.iter().fold(0u32, |max, value| max.max(value.to_bits() & 0x7fff_ffff));
-    let absmax = match scale {
-        RowScale::F32 => f32::from_bits(bits),
-        RowScale::F16 => f16::from_f32(f32::from_bits(bits)).to_f32(),
-    };
+    let absmax = f32::from_bits(bits);
     if !absmax.is_finite() {
-        return Err(Error::CorruptModel(format!(
-            "row {row} holds {}: it cannot be quantized with {scale:?} scales",
-            f32::from_bits(bits)
-        )));
+        return Err(Error::CorruptModel(format!("row {row} holds {absmax}, as {scale:?}: it cannot be quantized")));
     }
     // A row of zeros would divide by zero; its codes are zero already.
     if absmax > 0.0 {
@@ -155,6 +155,12 @@ impl<'a> Int8RowsRef<'a> {
     /// Row-major.
     pub fn codes(&self) -> &'a [i8] {
         self.codes
+    }
+
+    /// The same as the bytes of a file.
+    pub fn code_bytes(&self) -> &'a [u8] {
+        // SAFETY: i8 and u8 have the same size, alignment and valid bit patterns.
+        unsafe { std::slice::from_raw_parts(self.codes.as_ptr().cast(), self.codes.len()) }
     }
 
     pub fn scales(&self) -> Floats<'a> {

@@ -167,8 +167,8 @@ impl Case {
         assert_eq!(ours.early_stopping, stopping, "{}", self.name);
         assert_eq!(ours.forced_bos_token_id, id("forced_bos_token_id"), "{}", self.name);
         assert_eq!(ours.forced_eos_token_id, id("forced_eos_token_id"), "{}", self.name);
-        assert_eq!(Some(ours.decoder_start_token_id), id("decoder_start_token_id"), "{}", self.name);
-        assert_eq!(Some(ours.eos_token_id), id("eos_token_id"), "{}", self.name);
+        assert_eq!(ours.decoder_start_token_id, id("decoder_start_token_id"), "{}", self.name);
+        assert_eq!(ours.eos_token_ids, id("eos_token_id").into_iter().collect::<Vec<_>>(), "{}", self.name);
     }
 }
 

@@ -1,7 +1,7 @@
-//! Attention in the shapes that models have.
+//! Attention in the shapes that the models have.
 //!
-//! - `full.rs`: every token to every token, few of them (windows, encoder)
-//! - `streamed.rs`: many tokens to many, with or without a mask (image towers, prompts)
+//! - `full.rs`: every token to every token (windows, encoder)
+//! - `streamed.rs`: many tokens to many, masked or not (vision towers, a prompt)
 //! - `shared.rs`: a few rows to tokens that stay (decoder to encoder)
 //! - `channels.rs`: among channels (DaViT)
 //! - `written.rs`: a new token to those written before it
@@ -18,7 +18,7 @@ pub use channels::{add_channel_scores, mix_channels};
 pub use full::attend;
 pub use prefixed::{attend_prefixed, Written};
 pub use shared::{attend_shared, turn_keys};
-pub use streamed::{attend_streamed, Mask, Streamed};
+pub use streamed::{attend_streamed, Keys, Mask, Streamed};
 pub use written::attend_written;
 
 /// Where the queries, keys and values of each head lie: rows of `stride` floats, heads side by side.

@@ -1,18 +1,28 @@
-//! Attention over many keys, a tile of keys at a time: the softmax is kept up to date as tiles pass (arXiv 2205.14135), so
-//! that no more scores exist than those of some queries and one tile.
+//! Attention over many keys, a tile of queries at a time: no matrix of all queries by all keys ever exists.
+//!
+//! - `streamed/floats.rs`: in `f32`, on every processor
+//! - `streamed/bf16.rs`: in bf16 with AVX512-BF16, key by key (FlashAttention, arXiv 2205.14135)
+//!
+//! ```text
+//! keys, values of a head  -> Keys::pack, once -------+
+//!                                                    +--> Keys::attend, by any thread, for its queries
+//! queries, 64 (bf16) or 24 (f32) at a time  ---------+
+//! ```
 
-use super::full::QUERIES;
-use crate::kernels::elementwise::{exp_row, max, scale_row};
-use crate::kernels::product::{product, transpose, Left, Out, Right, Start};
-use crate::kernels::{Arithmetic, Scratch};
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
+mod floats;
 
-/// Keys of a tile: their turned copy and the scores of some queries stay in the second-level cache.
-const KEYS: usize = 256;
+use std::ops::Range;
 
-/// The rows of one head.
+use crate::kernels::{Arithmetic, Isa};
+
+/// One head's queries, keys and values: how many there are and where they lie.
 #[derive(Debug, Clone, Copy)]
 pub struct Streamed {
-    /// Rows of `q` and `out`.
+    /// Rows of `q` and of the output.
     pub queries: usize,
     /// Rows of `k` and `v`.
     pub keys: usize,
@@ -20,36 +30,93 @@ pub struct Streamed {
     pub dim: usize,
     /// Floats from one row of `q` to the next.
     pub q_stride: usize,
-    /// Floats from one row of `k`, and of `v`, to the next.
+    /// The same of `k` and `v`.
     pub kv_stride: usize,
-    /// Floats from one row of `out` to the next.
+    /// The same of the output; nothing between its rows is touched.
     pub out_stride: usize,
 }
 
-/// Which keys a query sees. Query `i` stands at position `keys - queries + i`.
+/// Which keys a query sees. Query `i` is at position `keys - queries + i`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mask {
     /// All of them.
     None,
-    /// Those up to its own position, and in any case the first `prefix`.
-    Causal { prefix: usize },
+    /// Those up to its own position; those before `prefix` see each other, whatever comes first.
+    Causal {
+        /// Positions that see each other, from the first on.
+        prefix: usize,
+    },
 }
 
 impl Mask {
-    /// How many keys, counted from the first, the query at `position` sees.
-    pub fn visible(self, position: usize, keys: usize) -> usize {
+    /// How many keys the query at `position` sees.
+    fn end(self, position: usize, keys: usize) -> usize {
         match self {
-            Mask::None => keys,
-            Mask::Causal { prefix } => (position + 1).max(prefix).min(keys),
+            Self::None => keys,
+            Self::Causal { prefix } if position < prefix => prefix.min(keys),
+            Self::Causal { .. } => position + 1,
         }
     }
 }
 
-/// `out = softmax(scale * q·kᵀ)·v` for one head, `q`, `k`, `v` and `out` beginning at the head's first channel. Products may be
-/// computed in `arithmetic`. Runs on the calling thread.
+/// One head's keys and values, laid out once for all its queries.
+pub struct Keys<'a> {
+    shape: Streamed,
+    packed: Packed<'a>,
+}
+
+enum Packed<'a> {
+    Floats(floats::Packed<'a>),
+    #[cfg(target_arch = "x86_64")]
+    Bf16(bf16::Packed),
+}
+
+impl<'a> Keys<'a> {
+    /// Lays out rows of `k` and `v`, which start at the head's first channel. Any `arithmetic` but [`Arithmetic::F32`] rounds to
+    /// bf16 where the processor multiplies it; sums and the softmax are `f32` always.
+    ///
+    /// # Panics
+    /// If `k` or `v` is shorter than `shape` says, or with more queries than keys under a mask.
+    pub fn pack(k: &'a [f32], v: &'a [f32], shape: Streamed, arithmetic: Arithmetic) -> Self {
+        let needed = (shape.keys.max(1) - 1) * shape.kv_stride + shape.dim;
+        assert!(shape.keys > 0 && k.len() >= needed && v.len() >= needed, "attention: keys do not fit the shape");
+        let packed = match (arithmetic, Isa::current()) {
+            #[cfg(target_arch = "x86_64")]
+            (Arithmetic::Bf16 | Arithmetic::Int8, isa @ Isa::Avx512Bf16) => {
+                Packed::Bf16(bf16::Packed::new(isa, k, v, shape))
+            }
+            _ => Packed::Floats(floats::Packed::new(k, v, shape)),
+        };
+        Self { shape, packed }
+    }
+
+    /// `out = softmax(scale * q·kᵀ, as far as the mask lets see)·v` for queries `rows` of the shape, on the calling thread. `q` and
+    /// `out` begin with the first of them. Few long runs of rows are better than many short ones.
+    ///
+    /// # Panics
+    /// If `q` or `out` is shorter than that, or `rows` leaves the shape.
+    pub fn attend(&self, q: &[f32], rows: Range<usize>, mask: Mask, scale: f32, out: &mut [f32]) {
+        let Streamed { queries, keys, dim, q_stride, out_stride, .. } = self.shape;
+        if rows.is_empty() {
+            return;
+        }
+        let last = rows.len() - 1;
+        assert!(rows.end <= queries && q.len() >= last * q_stride + dim, "attention: queries do not fit the shape");
+        assert!(out.len() >= last * out_stride + dim, "attention: no room for the output");
+        assert!(mask == Mask::None || queries <= keys, "attention: more queries than positions");
+        let end = |row: usize| mask.end((keys + row).saturating_sub(queries), keys);
+        match &self.packed {
+            Packed::Floats(packed) => packed.attend(q, rows, end, scale, out),
+            #[cfg(target_arch = "x86_64")]
+            Packed::Bf16(packed) => packed.attend(q, rows, end, scale, out),
+        }
+    }
+}
+
+/// One head on the calling thread: see [`Keys::pack`] and [`Keys::attend`], whose slices begin with the first row.
 ///
 /// # Panics
-/// If a slice is shorter than `shape` says, or there are more queries than keys under a causal mask.
+/// See there.
 #[allow(clippy::too_many_arguments)]
 pub fn attend_streamed(
     q: &[f32],
@@ -58,128 +125,11 @@ pub fn attend_streamed(
     shape: Streamed,
     mask: Mask,
     scale: f32,
-    _arithmetic: Arithmetic,
+    arithmetic: Arithmetic,
     out: &mut [f32],
 ) {
-    let Streamed { queries, keys, dim, q_stride, kv_stride, out_stride } = shape;
-    if queries == 0 {
-        return;
-    }
-    assert!(mask == Mask::None || queries <= keys, "attention: more queries than positions");
-    assert!(out.len() >= (queries - 1) * out_stride + dim, "attention: output");
-    let visible = |query: usize| mask.visible((keys + query).saturating_sub(queries), keys);
-    let (mut tops, mut sums) = (Scratch::take(queries), Scratch::zeros(queries));
-    tops.fill(f32::NEG_INFINITY);
-    out.chunks_mut(out_stride).take(queries).for_each(|row| row[..dim].fill(0.0));
-    let mut turned = Scratch::take(dim * KEYS.min(keys));
-    let mut scores = Scratch::take(QUERIES * KEYS.min(keys));
-    for first in (0..visible(queries - 1)).step_by(KEYS) {
-        let tile = KEYS.min(keys - first);
-        transpose(&k[first * kv_stride..], kv_stride, (tile, dim), &mut turned, tile);
-        for block in (0..queries).step_by(QUERIES) {
-            let rows = block..queries.min(block + QUERIES);
-            // Later queries see no fewer keys.
-            let seen = visible(rows.end - 1).saturating_sub(first).min(tile);
-            if seen == 0 {
-                continue;
-            }
-            let scores = &mut scores[..rows.len() * seen];
-            product(
-                (rows.len(), seen, dim),
-                Left { values: &q[block * q_stride..], row: q_stride, step: 1 },
-                Right { values: &turned, row: tile },
-                Start::default(),
-                Out { values: scores, row: seen },
-            );
-            for (query, scores) in rows.clone().zip(scores.chunks_exact_mut(seen)) {
-                let (own, hidden) = scores.split_at_mut(visible(query).saturating_sub(first).min(seen));
-                hidden.fill(0.0);
-                if own.is_empty() {
-                    continue;
-                }
-                let top = max(own) * scale;
-                let sum = exp_row(own, scale);
-                // What is larger shrinks the other: the sums so far, or the tile's.
-                if top > tops[query] {
-                    let shrink = (tops[query] - top).exp();
-                    scale_row(&mut out[query * out_stride..][..dim], shrink);
-                    sums[query] = sums[query] * shrink + sum;
-                    tops[query] = top;
-                } else {
-                    let shrink = (top - tops[query]).exp();
-                    scale_row(own, shrink);
-                    sums[query] += sum * shrink;
-                }
-            }
-            product(
-                (rows.len(), dim, seen),
-                Left { values: scores, row: seen, step: 1 },
-                Right { values: &v[first * kv_stride..], row: kv_stride },
-                Start { out: true, ..Start::default() },
-                Out { values: &mut out[block * out_stride..], row: out_stride },
-            );
-        }
-    }
-    for (row, sum) in out.chunks_mut(out_stride).take(queries).zip(sums.iter()) {
-        scale_row(&mut row[..dim], 1.0 / sum);
-    }
+    Keys::pack(k, v, shape, arithmetic).attend(q, 0..shape.queries, mask, scale, out);
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernels::panels::tests::values;
-
-    /// The definition, in `f64`.
-    fn naive(q: &[f32], k: &[f32], v: &[f32], shape: Streamed, mask: Mask, scale: f32) -> Vec<f64> {
-        let mut out = Vec::new();
-        for i in 0..shape.queries {
-            let position = shape.keys - shape.queries + i;
-            let sees = |j: usize| match mask {
-                Mask::None => true,
-                Mask::Causal { prefix } => j <= position || j < prefix,
-            };
-            let weights: Vec<f64> = (0..shape.keys)
-                .map(|j| {
-                    let (q, k) = (&q[i * shape.q_stride..][..shape.dim], &k[j * shape.kv_stride..][..shape.dim]);
-                    let score: f64 = q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum();
-                    if sees(j) {
-                        (score * f64::from(scale)).exp()
-                    } else {
-                        0.0
-                    }
-                })
-                .collect();
-            let sum: f64 = weights.iter().sum();
-            for c in 0..shape.dim {
-                let mixed = weights.iter().enumerate().map(|(j, w)| w * f64::from(v[j * shape.kv_stride + c]));
-                out.push(mixed.sum::<f64>() / sum);
-            }
-        }
-        out
-    }
-
-    #[test]
-    fn equals_the_definition_over_odd_shapes_and_masks() {
-        for (queries, keys, dim) in [(1, 1, 64), (1, 300, 64), (37, 37, 72), (70, 600, 8), (530, 530, 32), (25, 513, 5)]
-        {
-            let shape = Streamed { queries, keys, dim, q_stride: dim + 3, kv_stride: 2 * dim, out_stride: dim + 1 };
-            // Scores of up to 30 either way, so that the largest moves from tile to tile.
-            let (q, kv) = (values(queries * shape.q_stride, 1), values(keys * shape.kv_stride, 2));
-            let scale = 30.0 / dim as f32;
-            let prefixes = [0, 1, keys / 2, keys].map(|prefix| Mask::Causal { prefix });
-            for mask in prefixes.into_iter().chain([Mask::None]) {
-                let mut out = vec![7.0; (queries - 1) * shape.out_stride + dim];
-                attend_streamed(&q, &kv, &kv[dim..], shape, mask, scale, Arithmetic::F32, &mut out);
-                let expected = naive(&q, &kv, &kv[dim..], shape, mask, scale);
-                for (i, row) in out.chunks(shape.out_stride).enumerate() {
-                    for (c, out) in row[..dim].iter().enumerate() {
-                        let error = (f64::from(*out) - expected[i * dim + c]).abs();
-                        assert!(error < 1e-5, "{queries}x{keys}x{dim} {mask:?} at {i}, {c}: {error}");
-                    }
-                    assert!(row[dim..].iter().all(|v| *v == 7.0), "wrote between the rows");
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -187,6 +187,10 @@ macro_rules! float_kernel {
                 for at in (0..group.cols).step_by(16) {
                     let left = group.cols - at;
                     let there: __mmask16 = if left >= 16 { !0 } else { (1 << left) - 1 };
+                    // Both rows, one after the other: as many bytes as are loaded now.
+                    for line in (0..32 * $size).step_by(64) {
+                        _mm_prefetch::<_MM_HINT_T0>(rows[0].wrapping_add(2 * at * $size + AHEAD + line).cast());
+                    }
                     let weights = rows.map(|row| $widen(row.add(at * $size), there));
                     for m in 0..M {
                         let x = _mm512_maskz_loadu_ps(there, group.x.as_ptr().add(m * group.cols + at));

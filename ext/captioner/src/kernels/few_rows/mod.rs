@@ -142,6 +142,7 @@ impl<'a> Kernel<'a> {
                 let out = &mut out[first - features.start..][..count];
                 match epilogue {
                     Epilogue::Add => elementwise::add(out, sums),
+                    Epilogue::Multiply => elementwise::multiply(out, sums),
                     _ => out.copy_from_slice(sums),
                 }
             }

@@ -1,10 +1,11 @@
 //! The few rows of activations in int8, a scale for each 64 of their values.
 
 use crate::kernels::isa::Isa;
+use crate::kernels::matrix::ActivationScales;
 use crate::kernels::panels::int8::round_row;
 
 /// Values that share a scale.
-pub const BLOCK: usize = 64;
+pub const BLOCK: usize = ActivationScales::BLOCK;
 
 /// The order of the codes of two blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@
 mod avx512;
 pub(super) mod bf16;
 pub(super) mod int8;
-mod interleave;
+pub(super) mod interleave;
 mod output;
 
 pub(super) use output::Output;

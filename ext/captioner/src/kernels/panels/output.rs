@@ -1,8 +1,8 @@
 //! Where a panel's products go.
 
 use super::WIDTH;
+use crate::kernels::elementwise;
 use crate::kernels::matmul::Epilogue;
-use crate::kernels::{activations, elementwise};
 
 /// Rows of an output, and which of their features a panel stands for.
 pub struct Output<'a> {
@@ -43,9 +43,10 @@ impl<'a> Output<'a> {
             Epilogue::Store => {}
             Epilogue::Relu => values.iter_mut().for_each(|v| *v = v.max(0.0)),
             Epilogue::Gelu => elementwise::gelu(&mut values),
-            Epilogue::GeluTanh => activations::gelu_tanh(&mut values),
-            Epilogue::Silu => activations::silu(&mut values),
+            Epilogue::GeluTanh => elementwise::gelu_tanh(&mut values),
+            Epilogue::Silu => elementwise::silu(&mut values),
             Epilogue::Add => values.iter_mut().zip(&*out).for_each(|(v, out)| *v += out),
+            Epilogue::Multiply => values.iter_mut().zip(&*out).for_each(|(v, out)| *v *= out),
         }
         out.copy_from_slice(&values[..self.width]);
     }

@@ -221,11 +221,11 @@ impl Config {
             no_repeat_ngram_size: file.no_repeat_ngram_size.unwrap_or(0),
             forced_bos_token_id: file.forced_bos_token_id,
             forced_eos_token_id: file.forced_eos_token_id.unwrap_or(forced_eos_default),
-            decoder_start_token_id: file.decoder_start_token_id.or(ids.decoder_start_token_id).unwrap_or(2),
-            eos_token_id: file.eos_token_id.or(ids.eos_token_id).unwrap_or(2),
+            decoder_start_token_id: Some(file.decoder_start_token_id.or(ids.decoder_start_token_id).unwrap_or(2)),
+            eos_token_ids: vec![file.eos_token_id.or(ids.eos_token_id).unwrap_or(2)],
         };
-        let ids = [settings.forced_bos_token_id, settings.forced_eos_token_id];
-        let own = [settings.decoder_start_token_id, settings.eos_token_id];
+        let ids = [settings.forced_bos_token_id, settings.forced_eos_token_id, settings.decoder_start_token_id];
+        let own = settings.eos_token_ids.iter().copied();
         if let Some(id) = ids.into_iter().flatten().chain(own).find(|id| *id as usize >= self.text_config.vocab_size) {
             return Err(Error::CorruptModel(format!("{}: token {id} is outside the vocabulary", dir.display())));
         }

@@ -99,7 +99,7 @@ impl Encoding for Florence2Encoding {
             self.encoded().ok_or_else(|| Error::Internal("decoding starts where the encoder has ended".into()))?;
         let state = self.model.decoder.start(encoded)?;
         Ok(Box::new(Florence2Decoding {
-            start: [self.model.settings.decoder_start_token_id],
+            start: [self.model.settings.decoder_start_token_id.unwrap_or(0)],
             model: self.model.clone(),
             state,
         }))

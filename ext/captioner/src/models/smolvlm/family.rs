@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::config::{Config, ImageConfig};
 use super::prompt::Pieces;
 use super::{Beside, SmolVlm};
-use crate::generate::{EarlyStopping, Settings};
+use crate::generate::{token_ids, EarlyStopping, Settings};
 use crate::models::files::{read_json, read_optional};
 use crate::models::{Family, Model, Parts};
 use crate::text::{open_tokenizer, special_ids, Vocabulary};
@@ -36,6 +36,7 @@ pub static FAMILY: Family = Family {
     },
     read,
     build: |parts, scope| Ok(Arc::new(SmolVlm::build(beside(parts)?, scope)?) as Arc<dyn Model>),
+    export: Some(super::export::export),
 };
 
 fn part(name: &str) -> Option<Part> {
@@ -50,9 +51,9 @@ fn part(name: &str) -> Option<Part> {
 }
 
 /// The names under which a packed file keeps what is beside the tensors.
-const CONFIG: &str = "config";
-const GENERATION: &str = "generation";
-const IMAGE: &str = "image";
+pub(super) const CONFIG: &str = "config";
+pub(super) const GENERATION: &str = "generation";
+pub(super) const IMAGE: &str = "image";
 const PROMPT: &str = "prompt";
 
 fn read(dir: &Path, _tensors: &[&str]) -> Result<Parts> {
@@ -96,7 +97,8 @@ fn beside(parts: &Parts) -> Result<Beside> {
 #[serde(default)]
 struct GenerationFile {
     num_beams: Option<usize>,
-    eos_token_id: Option<u32>,
+    #[serde(with = "token_ids")]
+    eos_token_id: Vec<u32>,
     length_penalty: Option<f32>,
     no_repeat_ngram_size: Option<usize>,
     early_stopping: Option<EarlyStopping>,
@@ -105,14 +107,13 @@ struct GenerationFile {
 /// Greedy, up to the end of the utterance, unless the checkpoint says otherwise.
 fn settings(dir: &Path, pieces: &Pieces) -> Result<Settings> {
     let file: GenerationFile = read_optional(&dir.join("generation_config.json"))?.unwrap_or_default();
+    let ends = if file.eos_token_id.is_empty() { vec![pieces.end_of_utterance] } else { file.eos_token_id };
+    let greedy = Settings::greedy(ends);
     Ok(Settings {
-        num_beams: file.num_beams.unwrap_or(1),
-        early_stopping: file.early_stopping.unwrap_or(EarlyStopping::No),
-        length_penalty: file.length_penalty.unwrap_or(1.0),
-        no_repeat_ngram_size: file.no_repeat_ngram_size.unwrap_or(0),
-        forced_bos_token_id: None,
-        forced_eos_token_id: None,
-        decoder_start_token_id: 0,
-        eos_token_id: file.eos_token_id.unwrap_or(pieces.end_of_utterance),
+        num_beams: file.num_beams.unwrap_or(greedy.num_beams),
+        early_stopping: file.early_stopping.unwrap_or(greedy.early_stopping),
+        length_penalty: file.length_penalty.unwrap_or(greedy.length_penalty),
+        no_repeat_ngram_size: file.no_repeat_ngram_size.unwrap_or(greedy.no_repeat_ngram_size),
+        ..greedy
     })
 }

@@ -35,6 +35,6 @@ unsafe fn tile<const M: usize>(x: &Activations, first: usize, lines: &[Line], co
         }
     }
     for (row, sums) in sums.into_iter().enumerate() {
-        finish(sums, first + row, columns, output);
+        finish(sums, first + row, 0, columns, output);
     }
 }

@@ -38,8 +38,9 @@ fn nearest(value: f32) -> u32 {
     bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16
 }
 
+/// Rounds a row, two values to a word; an odd last one is alone in its word.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw", "x86_64+avx2"))]
-fn round_row(values: &[f32], words: &mut [u32]) {
+pub fn round_row(values: &[f32], words: &mut [u32]) {
     let pairs = values.chunks_exact(2);
     if let ([last], Some(word)) = (pairs.remainder(), words.last_mut()) {
         *word = nearest(*last);

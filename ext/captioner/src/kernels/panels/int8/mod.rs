@@ -7,6 +7,7 @@
 //! ```
 
 mod activations;
+mod blocks;
 mod codes;
 mod tile;
 

@@ -20,29 +20,33 @@ pub fn multiply(x: &Activations, lines: &[Line], scales: &[f32], output: &mut Ou
     let stride = x.stride / 4;
     let rows = x.widened();
     let mut words: Vec<Word> = vec![Word::default(); stride];
-    let mut sums = vec![[0; WIDTH]; x.scales.len()];
+    let mut sums = vec![[0.0; WIDTH]; x.rows];
     for first in (0..WIDTH).step_by(FEATURES) {
         for (word, line) in words.iter_mut().zip(lines[first / 16..].iter().step_by(LINES)) {
             let bytes = line.0[first % 16..][..FEATURES].iter().flat_map(|word| word.to_ne_bytes());
             word.iter_mut().flatten().zip(bytes).for_each(|(wide, byte)| *wide = i16::from(byte));
         }
-        for (rows, sums) in rows.chunks(ROWS * stride).zip(sums.chunks_mut(ROWS)) {
-            let sums = sums.iter_mut().map(|sums| &mut sums[first..][..FEATURES]);
-            match rows.split_at(stride) {
-                (one, []) => tile([one], &words, sums),
-                (one, other) => tile([one, other], &words, sums),
+        for (at, (rows, sums)) in rows.chunks(ROWS * stride).zip(sums.chunks_mut(ROWS)).enumerate() {
+            for block in 0..x.blocks() {
+                let own = x.words_of(block);
+                let add = |row: usize, feature: usize, sum| {
+                    sums[row][first + feature] += x.value(ROWS * at + row, block, sum);
+                };
+                match rows.split_at(stride) {
+                    (one, []) => tile([&one[own.clone()]], &words[own], add),
+                    (one, other) => tile([&one[own.clone()], &other[own.clone()]], &words[own], add),
+                }
             }
         }
     }
     for (row, sums) in sums.iter().enumerate() {
-        let (scale, offset) = (x.scales[row], x.offsets[row]);
-        output.finish(row, std::array::from_fn(|i| (sums[i] + offset) as f32 * scale * scales[i]));
+        output.finish(row, std::array::from_fn(|i| sums[i] * scales[i]));
     }
 }
 
-/// `M` rows times a tile's words.
+/// `M` rows times some of a tile's words: gives `out` each row's sum for each feature.
 #[inline(always)]
-fn tile<'a, const M: usize>(rows: [&[[i16; 4]]; M], words: &[Word], out: impl Iterator<Item = &'a mut [i32]>) {
+fn tile<const M: usize>(rows: [&[[i16; 4]]; M], words: &[Word], mut out: impl FnMut(usize, usize, i32)) {
     let mut sums = [Sums::default(); M];
     for (at, word) in words.iter().enumerate() {
         for (sums, row) in sums.iter_mut().zip(rows) {
@@ -50,7 +54,8 @@ fn tile<'a, const M: usize>(rows: [&[[i16; 4]]; M], words: &[Word], out: impl It
             sums.iter_mut().zip(word).for_each(|(sums, w)| *sums = add_products(*sums, w, &a));
         }
     }
-    for (sums, out) in sums.iter().zip(out) {
-        out.iter_mut().zip(sums.as_flattened().chunks_exact(2)).for_each(|(out, halves)| *out = halves[0] + halves[1]);
+    for (row, sums) in sums.iter().enumerate() {
+        let halves = sums.as_flattened().chunks_exact(2).enumerate();
+        halves.for_each(|(feature, halves)| out(row, feature, halves[0] + halves[1]));
     }
 }

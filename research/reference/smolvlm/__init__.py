@@ -1,0 +1,1 @@
+"""Golden values of the SmolVLM family, from transformers' Idefics3 and SmolVLM in f32."""

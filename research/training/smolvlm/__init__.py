@@ -1,0 +1,1 @@
+"""SmolVLM-tiny: its vocabulary, shape, picture tiles, training, export and evaluation."""
