@@ -59,9 +59,9 @@ pub fn export(source: &Path, out: &Path) -> Result<()> {
     for (name, value) in &files {
         folder.write(name, value)?;
     }
-    match parts.tokenizer() {
+    match parts.encoder() {
         _ if source.is_dir() => folder.copy_rest(source)?,
-        Ok(tokenizer) => folder.write_bytes("tokenizer.json", tokenizer.as_slice())?,
+        Ok(encoder) => folder.write_bytes("tokenizer.json", &encoder.json()?)?,
         // A family that keeps no tokenizer in a packed file.
         Err(_) => {}
     }

@@ -87,7 +87,7 @@ fn beside(parts: &Parts) -> Result<Beside> {
         settings: parts.get(GENERATION)?,
         vocabulary: parts.vocabulary()?,
         pieces: parts.get(PROMPT)?,
-        tokenizer: parts.tokenizer()?.clone(),
+        encoder: parts.encoder()?,
         config,
     })
 }
