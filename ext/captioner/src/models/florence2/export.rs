@@ -11,7 +11,7 @@
 
 use serde_json::{json, Value};
 
-use super::names::{Layout, TOKEN_EMBEDDINGS};
+use super::names::{Naming, TOKEN_EMBEDDINGS};
 use super::native::{cosine_table, native_config};
 use super::{family, FAMILY};
 use crate::kernels::Compute;
@@ -51,11 +51,11 @@ fn read(config: &Value, parts: &Parts, weights: &dyn Source) -> Result<Vec<(Stri
         let matrix = weights.matrix(name, &shape)?;
         let is_linear = shape.len() == 2 && !name.contains("_embeddings.") && !name.contains(".embed_positions.");
         if TOKEN_EMBEDDINGS.contains(&name) {
-            held.push((Layout::Native.name(TOKEN_EMBEDDINGS[0]), Held::half(matrix, shape)));
+            held.push((Naming::Native.name(TOKEN_EMBEDDINGS[0]), Held::half(matrix, shape)));
         } else if is_linear {
-            held.push((Layout::Native.name(name), Held::linear(name, matrix, shape)?));
+            held.push((Naming::Native.name(name), Held::linear(name, matrix, shape)?));
         } else {
-            held.push((Layout::Native.name(name), Held::half(matrix, shape)));
+            held.push((Naming::Native.name(name), Held::half(matrix, shape)));
         }
     }
     Ok(held)
@@ -71,7 +71,7 @@ fn temporal_table(config: &Value) -> Result<(String, Held)> {
     let mut table = vec![half::f16::ZERO; frames * dim];
     cosine_table(&mut table, dim);
     let bytes = table.into_iter().flat_map(half::f16::to_le_bytes).collect();
-    let name = Layout::Native.name("visual_temporal_embed.pos_idx_to_embed");
+    let name = Naming::Native.name("visual_temporal_embed.pos_idx_to_embed");
     Ok((name, Held::Bytes(bytes, vec![frames, dim])))
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::names::{Layout, TOKEN_EMBEDDINGS};
+use super::names::{Naming, TOKEN_EMBEDDINGS};
 use super::processor::{Processor, Task};
 use super::Florence2;
 use crate::models::files::read_json;
@@ -55,7 +55,7 @@ pub static FAMILY: Family = Family {
     takes_image_splitting: false,
     recipes: RECIPES,
     part,
-    names: |tensors| Some(Box::new(Layout::detect(tensors.iter().copied())?) as Box<dyn Names>),
+    names: |tensors| Some(Box::new(Naming::detect(tensors.iter().copied())?) as Box<dyn Names>),
     read,
     build,
     export: Some(super::export::export),
@@ -82,8 +82,8 @@ const PROMPTS: &str = "prompts";
 
 fn read(dir: &Path, tensors: &[&str]) -> Result<Parts> {
     let config = Config::read(dir)?;
-    let layout = Layout::detect(tensors.iter().copied()).unwrap_or(Layout::Native);
-    let settings = config.generation(dir, layout)?;
+    let naming = Naming::detect(tensors.iter().copied()).unwrap_or(Naming::Native);
+    let settings = config.generation(dir, naming)?;
     let processor = Processor::read(dir, config.text_config.vocab_size)?;
     let (image, vocabulary, prompts) = processor.parts();
     let mut parts = Parts::default();

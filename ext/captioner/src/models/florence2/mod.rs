@@ -29,7 +29,7 @@ use encoding::Florence2Encoding;
 use projector::Projector;
 
 pub use family::FAMILY;
-pub use names::Layout;
+pub use names::Naming;
 pub use native::{cosine_table, native_config};
 pub use processor::{Processor, Task};
 
