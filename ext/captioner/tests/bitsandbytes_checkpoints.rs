@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use captioner::captioner::Run;
 use captioner::image::{load_path, Limits};
 use captioner::kernels::{BlockScales, Matrix, Storage};
-use captioner::models::florence2::{export_bitsandbytes, Layout};
-use captioner::models::Request;
+use captioner::models::florence2::Layout;
+use captioner::models::{export, Request};
 use captioner::store;
 use captioner::weights::packed::{Packed, RECIPE};
 use captioner::weights::{Checkpoint, Source};
@@ -224,14 +224,14 @@ fn what_we_export_is_what_transformers_saves() {
     let world = tempfile::tempdir().unwrap();
     for weights in ["double", "plain"] {
         let out = world.path().join(weights);
-        export_bitsandbytes(saved_folder(weights, "native").path(), &out).unwrap();
+        export(saved_folder(weights, "native").path(), &out).unwrap();
         assert_same(&out, weights);
         let case = index().cases.into_iter().find(|c| c.weights == weights && c.layout == "native").unwrap();
         assert_eq!(caption(&out), (case.ids, case.text), "{weights}");
     }
     for layout in [Layout::Native, Layout::Microsoft] {
         let out = world.path().join(format!("{layout:?}"));
-        export_bitsandbytes(seeded_folder(layout).path(), &out).unwrap();
+        export(seeded_folder(layout).path(), &out).unwrap();
         assert_same(&out, "double");
         assert!(out.join("tokenizer.json").exists() && out.join("preprocessor_config.json").exists());
         assert_eq!(json(&out.join("config.json"))["image_token_id"], 3);
@@ -243,7 +243,7 @@ fn a_packed_file_exports_its_blocks() {
     let (source, world) = (seeded_folder(Layout::Microsoft), tempfile::tempdir().unwrap());
     let pack = store::packed(source.path(), world.path(), "m", Some("r"), "compact", &|| false).unwrap();
     let out = world.path().join("out");
-    export_bitsandbytes(&pack.path, &out).unwrap();
+    export(&pack.path, &out).unwrap();
     let (ours, theirs) = (tensors(&out.join("model.safetensors")), tensors(&fixture("double.safetensors")));
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
     // Linears are quantized the same; what only the packed file quantizes comes out dequantized.
@@ -261,13 +261,13 @@ fn an_export_appears_whole_or_not_at_all() {
     let left = || std::fs::read_dir(world.path()).unwrap().count();
     let taken = world.path().join("taken");
     std::fs::create_dir(&taken).unwrap();
-    export_bitsandbytes(source.path(), &taken).unwrap();
-    assert!(matches!(export_bitsandbytes(source.path(), &taken), Err(Error::InvalidArgument(_))));
+    export(source.path(), &taken).unwrap();
+    assert!(matches!(export(source.path(), &taken), Err(Error::InvalidArgument(_))));
     let mut config = json(&source.path().join("config.json"));
     config["vision_config"]["image_feature_source"] = serde_json::json!(["last_frame"]);
     std::fs::write(source.path().join("config.json"), config.to_string()).unwrap();
     let other = world.path().join("other");
-    assert!(matches!(export_bitsandbytes(source.path(), &other), Err(Error::UnsupportedModel(_))));
-    assert!(matches!(export_bitsandbytes(&world.path().join("nothing"), &other), Err(Error::NotFound(_))));
+    assert!(matches!(export(source.path(), &other), Err(Error::UnsupportedModel(_))));
+    assert!(matches!(export(&world.path().join("nothing"), &other), Err(Error::NotFound(_))));
     assert_eq!(left(), 1);
 }

@@ -136,7 +136,7 @@ pub(super) struct Request {
     /// `[out, in, ...]`
     pub shape: Vec<usize>,
     /// Or a vector or a depthwise kernel, which no recipe is about.
-    is_matrix: bool,
+    pub is_matrix: bool,
 }
 
 impl Request {

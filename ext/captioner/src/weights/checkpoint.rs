@@ -177,10 +177,12 @@ impl Checkpoint {
             Dtype::F16 => FloatType::F16,
             Dtype::BF16 => FloatType::Bf16,
             Dtype::I8 => return self.rows(entry, &own, shape),
-            other => return Err(Error::CorruptModel(format!(
+            other => {
+                return Err(Error::CorruptModel(format!(
                 "tensor {own} in {} has dtype {other:?}; f32, f16, bf16 and bitsandbytes' 4 and 8 bits are understood",
                 entry.file.display()
-            ))),
+            )))
+            }
         };
         matrix(&own, entry, shape, Storage::Float(kind, entry.bytes.clone()))
     }

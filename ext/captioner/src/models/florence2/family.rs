@@ -58,6 +58,7 @@ pub static FAMILY: Family = Family {
     names: |tensors| Some(Box::new(Layout::detect(tensors.iter().copied())?) as Box<dyn Names>),
     read,
     build,
+    export: Some(super::export::export),
 };
 
 fn part(name: &str) -> Option<Part> {

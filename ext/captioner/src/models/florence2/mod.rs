@@ -28,7 +28,6 @@ use davit::DaViT;
 use encoding::Florence2Encoding;
 use projector::Projector;
 
-pub use export::export_bitsandbytes;
 pub use family::FAMILY;
 pub use names::Layout;
 pub use native::{cosine_table, native_config};

@@ -35,6 +35,7 @@ pub static FAMILY: Family = Family {
     names: |tensors| Some(Box::new(Prefix::detect(tensors)?) as Box<dyn Names>),
     read,
     build,
+    export: None,
 };
 
 fn part(name: &str) -> Option<Part> {

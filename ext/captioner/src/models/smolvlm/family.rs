@@ -36,6 +36,7 @@ pub static FAMILY: Family = Family {
     },
     read,
     build: |parts, scope| Ok(Arc::new(SmolVlm::build(beside(parts)?, scope)?) as Arc<dyn Model>),
+    export: Some(super::export::export),
 };
 
 fn part(name: &str) -> Option<Part> {
@@ -50,9 +51,9 @@ fn part(name: &str) -> Option<Part> {
 }
 
 /// The names under which a packed file keeps what is beside the tensors.
-const CONFIG: &str = "config";
-const GENERATION: &str = "generation";
-const IMAGE: &str = "image";
+pub(super) const CONFIG: &str = "config";
+pub(super) const GENERATION: &str = "generation";
+pub(super) const IMAGE: &str = "image";
 const PROMPT: &str = "prompt";
 
 fn read(dir: &Path, _tensors: &[&str]) -> Result<Parts> {

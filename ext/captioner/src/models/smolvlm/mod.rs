@@ -9,6 +9,7 @@ mod answer;
 mod config;
 mod connector;
 mod encoding;
+mod export;
 mod family;
 mod prompt;
 mod tiles;
@@ -70,6 +71,8 @@ struct Beside {
 impl SmolVlm {
     fn build(beside: Beside, root: Scope) -> Result<Self> {
         let Beside { config, settings, image, vocabulary, pieces, tokenizer } = beside;
+        // Inputs have single channels a hundred times as large as the others.
+        let root = root.scaling(ActivationScales::PerBlock);
         let (vision, text) = (root.pp("model.vision_model"), root.pp("model.text_model"));
         let table =
             text.pp("embed_tokens").matrix("weight", config.text_config.vocab_size, config.text_config.hidden_size)?;
@@ -152,8 +155,7 @@ fn decoder(config: &Config, scope: Scope) -> Result<CausalDecoder> {
         bias: false,
         names,
     };
-    // A decoder's inputs have single channels a hundred times as large as the others.
-    CausalDecoder::load(&config, scope.scaling(ActivationScales::PerBlock))
+    CausalDecoder::load(&config, scope)
 }
 
 impl Model for SmolVlm {
