@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{Output, LINES};
-use crate::kernels::matmul::Epilogue;
+use crate::kernels::epilogue::Epilogue;
 
 /// What belongs to the features of a panel, in registers.
 pub struct Columns {

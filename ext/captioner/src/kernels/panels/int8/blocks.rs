@@ -1,6 +1,6 @@
 //! Rows rounded to int8 in blocks of 64.
 
-use super::activations::round_row;
+use super::rows::round_row;
 use crate::kernels::isa::Isa;
 use crate::kernels::matrix::ActivationScales;
 
