@@ -11,6 +11,7 @@ mod connector;
 mod encoding;
 mod export;
 mod family;
+mod parts;
 mod prompt;
 mod tiles;
 
