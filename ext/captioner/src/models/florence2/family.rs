@@ -2,7 +2,7 @@
 
 use super::names::{Naming, TOKEN_EMBEDDINGS};
 use super::parts;
-use super::processor::Task;
+use super::task::Task;
 use crate::models::Family;
 use crate::weights::packed::Part;
 use crate::weights::Names;

@@ -16,6 +16,7 @@ mod native;
 mod parts;
 mod processor;
 mod projector;
+mod task;
 mod vocabulary;
 
 use std::path::Path;
@@ -32,7 +33,8 @@ use projector::Projector;
 pub use family::FAMILY;
 pub use names::Naming;
 pub use native::{cosine_table, native_config};
-pub use processor::{Processor, Task};
+pub use processor::Processor;
+pub use task::Task;
 
 use super::{packing, Encoding, Model, Parts, Request};
 use crate::generate::Settings;
