@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use captioner_testing::{moondream2, native_config, preset, preset_preprocessor, write_checkpoint, Layout, Options};
+use captioner_testing::{moondream2, native_config, preset, preset_preprocessor, write_checkpoint, Naming, Options};
 
 const KNOWN: [&str; 8] = ["config", "layout", "seed", "out", "tokenizer", "preprocessor", "tied", "logits-bias"];
 
@@ -31,9 +31,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         None => serde_json::from_slice(&std::fs::read(name)?)?,
         Some(config) => {
             std::fs::write(out.join("preprocessor_config.json"), pretty(&preset_preprocessor())?)?;
-            match options.layout {
-                Layout::Microsoft => config,
-                Layout::Native => {
+            match options.naming {
+                Naming::Microsoft => config,
+                Naming::Native => {
                     let (config, generation) = native_config(&config);
                     std::fs::write(out.join("generation_config.json"), pretty(&generation)?)?;
                     config

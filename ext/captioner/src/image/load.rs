@@ -22,7 +22,7 @@ const READ_AT_ONCE: u64 = 1 << 20;
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Reads an image file. A missing file is `NotFound`; a directory, a device, an empty file, text and damaged images are
-/// `UnreadableImage`; an image beyond the limit or the memory that is to be had is `ImageTooLarge`. The messages name the
+/// `UnreadableImage`; an image beyond the limit or the available memory is `ImageTooLarge`. The messages name the
 /// file.
 pub fn load_path(path: &Path, limits: &Limits) -> Result<RgbImage> {
     load_path_until(path, limits, &NEVER)

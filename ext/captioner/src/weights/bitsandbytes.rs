@@ -176,7 +176,7 @@ pub struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// A tensor that is no part of a 4-bit weight.
+    /// A tensor that does not belong to a 4-bit weight.
     pub fn new(dtype: Dtype, shape: Vec<usize>, data: &'a [u8]) -> Self {
         Self { dtype, shape, data: data.into() }
     }

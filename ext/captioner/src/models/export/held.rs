@@ -1,7 +1,7 @@
 use safetensors::Dtype;
 
 use crate::kernels::{Matrix, Storage};
-use crate::quant::{quantize, quantize_rows, FloatType, Floats, Quantized, RowScale, Scheme, Source as Numbers};
+use crate::quant::{quantize, quantize_rows, FloatType, Floats, Numbers, Quantized, RowScale, Scheme};
 use crate::weights::bitsandbytes::{row_format, row_scales, write, Part, Weight};
 use crate::{Error, Result};
 
