@@ -16,6 +16,7 @@ module MemeCaptioner
       cache_dir: [:path, nil],
       offline: [:flag, nil],
       max_pixels: [:count, 89_478_485],
+      apply_orientation: [:flag, true],
       memory_limit: [:count, nil],
       map_weights: [:flag, true],
       recipe: [:recipe, nil],
@@ -34,6 +35,9 @@ module MemeCaptioner
     #   @return [Boolean, nil] never use the network; nil lets HF_HUB_OFFLINE decide
     # @!attribute [rw] max_pixels
     #   @return [Integer] larger images are refused before memory is taken for them
+    # @!attribute [rw] apply_orientation
+    #   @return [Boolean] turn and mirror photographs as their EXIF orientation says; false reads them as they are stored, as
+    #     services do that caption with Pillow
     # @!attribute [rw] memory_limit
     #   @return [Integer, nil] bytes of weights that this process keeps loaded: past it a load drops the models that were used
     #     least recently; nil for no limit

@@ -52,7 +52,7 @@ module MemeCaptioner
 
       # @return [String] the bytes of a PNG whose longer side has at most so many pixels
       def thumbnail(path, side)
-        native.thumbnail(path, side, MemeCaptioner.config.max_pixels)
+        native.thumbnail(path, side, *limits)
       end
 
       private
@@ -67,7 +67,12 @@ module MemeCaptioner
       end
 
       def image(kind, given)
-        native::Image.public_send(kind, given, MemeCaptioner.config.max_pixels)
+        native::Image.public_send(kind, given, *limits)
+      end
+
+      def limits
+        config = MemeCaptioner.config
+        [config.max_pixels, config.apply_orientation]
       end
     end
   end

@@ -16,20 +16,52 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 
 
-def to_rgb(image):
-    """What the captioning service that this gem replaces does with an opened image."""
-    image.seek(0)
+# Of what is nearly white, and what counts as flat, see ground.rs and frames.rs.
+NEARLY_WHITE, FLAT, CLEARLY_VISIBLE = 232, 8, 64
+
+
+def frame_to_rgb(image):
+    """A frame as the captioning service that this gem replaces makes it, but white art without a background on black, and
+    16-bit grey scaled."""
+    if image.mode.startswith("I;16"):
+        values = np.array(image)
+        clear = values == image.info.get("transparency", -1)
+        grey = Image.fromarray((values >> 8).astype(np.uint8))
+        image = Image.merge("LA", (grey, Image.fromarray(np.where(clear, 0, 255).astype(np.uint8))))
     if image.mode in ("RGBA", "LA") or "transparency" in image.info:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, image).convert("RGB")
+        pixels = np.array(image)
+        opaque = pixels[..., 3] >= 128
+        hidden = opaque.any() and not opaque.all() and pixels[opaque][:, :3].min() >= NEARLY_WHITE
+        ground = Image.new("RGBA", image.size, (0, 0, 0, 255) if hidden else (255, 255, 255, 255))
+        return Image.alpha_composite(ground, image).convert("RGB")
     return image.convert("RGB")
+
+
+def to_rgb(image):
+    """The picture that is expected of an opened image: upright, and of an animation the first frame with something in it."""
+    image.seek(0)
+    orientation = image.getexif().get(0x0112)
+    rgb = frame_to_rgb(image)
+    spread = lambda picture: max(high - low for low, high in picture.getextrema())
+    best = FLAT
+    for frame in range(1, getattr(image, "n_frames", 1)) if spread(rgb) <= FLAT and image.format != "MPO" else ():
+        image.seek(frame)
+        later = frame_to_rgb(image)
+        if spread(later) > best:
+            rgb, best = later, spread(later)
+        if best >= CLEARLY_VISIBLE:
+            break
+    holder = Image.Exif()
+    holder[0x0112] = orientation or 1
+    rgb.info["exif"] = holder.tobytes()
+    return ImageOps.exif_transpose(rgb)
 
 
 def pillow(path):

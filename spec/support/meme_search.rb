@@ -19,6 +19,13 @@ class MemeSearch
       Dir.mktmpdir { |state| yield new(database: "sqlite3:#{state}/memes.sqlite3", state: state) }
     end
 
+    # On PostgreSQL, which also has the jobs.
+    def with_solid_queue
+      Postgres.run do |postgres|
+        Dir.mktmpdir { |state| yield new(database: postgres.url, state: state, queue: "solid_queue") }
+      end
+    end
+
     # On PostgreSQL, with Redis for the jobs.
     def with_servers
       Postgres.run do |postgres|
@@ -35,10 +42,11 @@ class MemeSearch
   attr_reader :state
 
   # @param database [String] a URL
-  # @param redis [String, nil] a URL; jobs are Sidekiq's with it
-  def initialize(database:, state:, redis: nil)
+  # @param redis [String, nil] a URL
+  # @param queue [String] ActiveJob's adapter
+  def initialize(database:, state:, redis: nil, queue: redis ? "sidekiq" : "async")
     @state = state
-    @environment = { "DATABASE_URL" => database, "REDIS_URL" => redis, "MEME_SEARCH_STATE" => state,
+    @environment = { "DATABASE_URL" => database, "REDIS_URL" => redis, "MEME_SEARCH_QUEUE" => queue, "MEME_SEARCH_STATE" => state,
                      "MEME_SEARCH_MODEL" => Checkpoints.quick, "RAILS_ENV" => "production" }
     @expected = {}
   end
@@ -53,6 +61,7 @@ class MemeSearch
     run("bin/rails", "runner", <<~RUBY)
       ActiveRecord::Schema.verbose = false
       load "db/schema.rb"
+      load "db/queue_schema.rb"
       load "db/seeds.rb"
       ImageToText.update_all(current: false)
       ImageToText.create!(name: "quick", current: true)

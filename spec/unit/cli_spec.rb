@@ -63,7 +63,8 @@ RSpec.describe MemeCaptioner::CLI do
     out.truncate(0)
     out.rewind
     start("models", "--json")
-    expect(JSON.parse(out.string.lines.first)).to include("name" => "Florence-2-base", "supported" => true)
+    expect(JSON.parse(out.string.lines.first))
+      .to include("name" => "Florence-2-base", "supported" => true, "family" => "florence2", "tasks" => include("<OCR>"))
   end
 
   it "tells its version and how it is used" do
@@ -103,6 +104,13 @@ RSpec.describe MemeCaptioner::CLI do
     expect(start("caption", "--model", "Florence-2-base", *ask)).to eq 2
     expect(err.string).to end_with "prompt: is not for Florence-2; it is for SmolVLM and moondream2 (see meme_captioner --help)\n"
     expect(native.calls).to be_empty
+  end
+
+  it "names the models that need no download where one fails" do
+    native
+    allow(native).to receive(:fetch).and_raise(MemeCaptioner::DownloadError, "no answer")
+    expect(start("caption", "a.png")).to eq 1
+    expect(err.string).to match(/\Ameme_captioner: no answer\. No download is needed with --model Florence-2-tiny\b.*\n\z/)
   end
 
   it "exits with 1 and one line for a model that cannot be used" do

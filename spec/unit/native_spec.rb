@@ -21,17 +21,49 @@ RSpec.describe "the compiled library" do
     expect([out, status]).to match ["Test description for a{}false[]", be_success]
   end
 
+  # What the first use of the library says.
+  def refusal(code = "")
+    out, = bare("#{code}; begin; MemeCaptioner::Native; rescue LoadError => e; print e.message; end")
+    out
+  end
+
+  def abi
+    RbConfig::CONFIG.fetch("ruby_version")[/\d+\.\d+/]
+  end
+
+  def put(place, content = nil)
+    FileUtils.mkdir_p(File.dirname(place))
+    content ? File.write(place, content) : FileUtils.cp("#{Commands::ROOT}/lib/meme_captioner/#{abi}/meme_captioner.so", place)
+  end
+
   it "is missed with a message that names every place and the way out" do
-    out, = bare('begin; MemeCaptioner.select("Florence-2-base").downloaded?; rescue LoadError => e; print e.message; end')
-    version = RUBY_VERSION[/\d+\.\d+/]
-    expect(out).to include("meme_captioner/#{version}/meme_captioner, meme_captioner/meme_captioner.so, meme_captioner.so",
-                           "rake compile")
+    places = ["meme_captioner/#{abi}/", "meme_captioner/", ""].map { |folder| "#{@lib}/#{folder}meme_captioner.so" }
+    expect(refusal).to include("for Ruby #{abi}", places.join(", "), "rake compile", "--platform ruby")
   end
 
   it "keeps its own error where it is there but cannot be loaded" do
-    File.write("#{@lib}/meme_captioner.so", "no library")
-    out, = bare('begin; MemeCaptioner.select("Florence-2-base").downloaded?; rescue LoadError => e; print e.message; end')
-    expect(out).to include("#{@lib}/meme_captioner.so")
-    expect(out).not_to include("rake compile")
+    put("#{@lib}/meme_captioner.so", "no library")
+    expect(refusal).to include("#{@lib}/meme_captioner.so")
+    expect(refusal).not_to include("rake compile")
+  end
+
+  it "is never another one that lies on the load path" do
+    put("#{@lib}/elsewhere/meme_captioner/meme_captioner.so")
+    put("#{@lib}/elsewhere/meme_captioner.so")
+    expect(refusal("$LOAD_PATH.unshift('#{@lib}/elsewhere')")).to include("is missing")
+  end
+
+  it "is refused by files of another version, with both versions and the way out" do
+    put("#{@lib}/meme_captioner/#{abi}/meme_captioner.so")
+    File.write("#{@lib}/meme_captioner/version.rb", "module MemeCaptioner; VERSION = '9.9.9'; end")
+    expect(refusal).to include("is of version #{MemeCaptioner::VERSION} for Ruby #{abi}", "version 9.9.9", "rake compile")
+  end
+
+  it "is found where each kind of gem has it" do
+    ["meme_captioner/#{abi}", "meme_captioner", "."].each do |folder|
+      put("#{@lib}/#{folder}/meme_captioner.so")
+      expect(refusal).to eq ""
+      FileUtils.rm("#{@lib}/#{folder}/meme_captioner.so")
+    end
   end
 end

@@ -17,7 +17,7 @@ use half::{bf16, f16};
 /// A linear's name, its rows, inputs and outputs, and how many there are.
 type Shape = (&'static str, usize, usize, usize, usize);
 
-/// The linears of DaViT-base at 768 x 768.
+/// The linears of a DaViT tower in four stages at 768 x 768.
 const VISION: [Shape; 16] = [
     ("stage1-qkv", 36864, 128, 384, 2),
     ("stage1-proj", 36864, 128, 128, 2),
@@ -37,7 +37,8 @@ const VISION: [Shape; 16] = [
     ("stage4-fc2", 576, 4096, 1024, 2),
 ];
 
-/// Linears of SmolVLM-256M for a tile of an image (and the connector), and for a prompt of 17 tiles.
+/// Linears of a SigLIP tower for a tile of 512 x 512 (and of the connector behind it), and of a decoder of 576 channels for a
+/// prompt of 17 tiles.
 const SIGLIP: [Shape; 7] = [
     ("qkv-out", 1024, 768, 768, 48),
     ("fc1", 1024, 768, 3072, 12),
@@ -56,7 +57,7 @@ const LLAMA: [Shape; 4] = [
     ("lm-head", 1, 576, 49280, 1),
 ];
 
-/// The same of Florence-2-base's decoder with three beams.
+/// The same of a BART decoder of 768 channels with three beams.
 const DECODER: [Shape; 4] =
     [("attention", 3, 768, 768, 36), ("fc1", 3, 768, 3072, 6), ("fc2", 3, 3072, 768, 6), ("lm-head", 3, 768, 51289, 1)];
 
@@ -105,10 +106,10 @@ fn bfloat(rows: usize, cols: usize) -> Matrix {
 /// How a weight is stored, and how products with it are computed.
 type Case = (&'static str, fn(usize, usize) -> Matrix, Compute);
 
-const FLORENCE: [Case; 3] =
+const FOUR_BITS: [Case; 3] =
     [("nf4", nf4, Compute::Fast), ("f16", half, Compute::Exact), ("f16-bf16", half, Compute::Bf16)];
 
-const SMOLVLM: [Case; 4] = [
+const EIGHT_BITS: [Case; 4] = [
     ("int8", int8, Compute::Fast),
     ("int8-blocks", int8_blocks, Compute::Fast),
     ("bf16", bfloat, Compute::Bf16),
@@ -116,7 +117,7 @@ const SMOLVLM: [Case; 4] = [
 ];
 
 /// A few rows read their activations in blocks always, and numbers as they are.
-const SMOLVLM_STEP: [Case; 2] = [("int8", int8, Compute::Fast), ("bf16", bfloat, Compute::Fast)];
+const EIGHT_BITS_STEP: [Case; 2] = [("int8", int8, Compute::Fast), ("bf16", bfloat, Compute::Fast)];
 
 fn threads(_: &mut Criterion) {
     let threads = std::env::var("MEME_CAPTIONER_THREADS").ok().and_then(|threads| threads.parse().ok());
@@ -126,10 +127,10 @@ fn threads(_: &mut Criterion) {
 fn products(criterion: &mut Criterion) {
     let pool = runtime::pool().expect("threads can be started");
     let parts: [(_, &[Shape], &[Case]); 4] = [
-        ("vision", &VISION, &FLORENCE),
-        ("decoder", &DECODER, &FLORENCE),
-        ("siglip", &SIGLIP, &SMOLVLM),
-        ("llama", &LLAMA, &SMOLVLM_STEP),
+        ("vision", &VISION, &FOUR_BITS),
+        ("decoder", &DECODER, &FOUR_BITS),
+        ("siglip", &SIGLIP, &EIGHT_BITS),
+        ("llama", &LLAMA, &EIGHT_BITS_STEP),
     ];
     for (part, shapes, cases) in parts {
         for (case, weight, compute) in cases {

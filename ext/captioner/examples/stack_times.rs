@@ -1,13 +1,14 @@
-//! How long the stacks that families share take, on random weights: `stack_times [PART] [STORAGE] [COMPUTE] [RUNS]`. PART is
+//! How long the stacks that families share take, on random weights: `stack_times [PART] [STORAGE] [COMPUTE] [RUNS] [SCALES]`. PART is
 //! `decoder` (576 wide, 30 layers), `large-decoder` (2048 wide, 24 layers), `tower` (768 wide, 12 layers, 1024 tokens) or
-//! `large-tower` (1152 wide, 27 layers, 729 tokens); STORAGE is `int8`, `nf4` or `bf16`; COMPUTE is `fast`, `bf16` or `exact`.
+//! `large-tower` (1152 wide, 27 layers, 729 tokens); STORAGE is `int8`, `nf4` or `bf16`; COMPUTE is `fast`, `bf16` or `exact`; SCALES of int8 inputs are by `row` or by
+//! `block`.
 //! `MEME_CAPTIONER_THREADS` chooses threads. Prints the least wall and processor time of RUNS (5).
 
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 use captioner::blocks::{CausalConfig, CausalDecoder, CausalNames, MlpNames, NormKind, Vit, VitConfig, VitNames};
-use captioner::kernels::{BlockScales, Buffer, Compute, Matrix, Storage};
+use captioner::kernels::{ActivationScales, BlockScales, Buffer, Compute, Matrix, Storage};
 use captioner::nn::{Activation, HeadShape, Linear, QkvNames};
 use captioner::quant::{quantize, Codebook, FloatType, Scales, Scheme};
 use captioner::weights::{Scope, Source};
@@ -203,6 +204,10 @@ fn main() {
     let run = || {
         let (part, source) = (argument(0, "decoder"), Random(argument(1, "int8")));
         let scope = Scope::root(&source, argument(2, "fast").parse::<Compute>()?);
+        let scope = match argument(4, "row").as_str() {
+            "block" => scope.scaling(ActivationScales::PerBlock),
+            _ => scope,
+        };
         let runs = argument(3, "5").parse().unwrap_or(5);
         match part.as_str() {
             "tower" | "large-tower" => tower(part.starts_with("large"), scope, runs),

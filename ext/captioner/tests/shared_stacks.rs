@@ -9,7 +9,7 @@ use candle_transformers::models::{llama, siglip};
 use captioner::blocks::{
     CausalConfig, CausalDecoder, CausalNames, CausalState, MlpNames, NormKind, PatchEmbedding, Vit, VitConfig, VitNames,
 };
-use captioner::kernels::Compute;
+use captioner::kernels::{ActivationScales, Compute};
 use captioner::nn::{Activation, HeadShape, Linear, PatchConv, QkvNames};
 use captioner::weights::Scope;
 use shared_stacks_support::{definition, noise, Invented};
@@ -200,6 +200,13 @@ fn a_parallel_decoder_equals_the_definition_for_every_prefix_and_beam() {
     for (prompt, prefix) in [(1, 0), (1, 1), (6, 2), (40, 0), (40, 12), (40, 40), (290, 270)] {
         let x = noise(prompt * hidden, 3);
         let (last, mut state) = prefilled(&decoder, &x, hidden, prefix);
+        let mut lean = decoder
+            .start(Tensor::from_slice(&x, (prompt, hidden), &Device::Cpu).unwrap(), prefix)
+            .unwrap()
+            .state_only();
+        (0..decoder.layers()).for_each(|_| decoder.layer(&mut lean).unwrap());
+        assert!(decoder.finish(&lean).is_err(), "there is no last hidden state");
+        let mut lean = decoder.state(&lean).unwrap();
         let reference = definition(&config, &weights, &x, prefix);
         let error_of = |ours: &[f32], reference: &[f64]| error(ours, reference[reference.len() - hidden..].to_vec());
         let first = error_of(&values(&last), &reference);
@@ -211,7 +218,10 @@ fn a_parallel_decoder_equals_the_definition_for_every_prefix_and_beam() {
             let tokens = noise(beams.len() * hidden, 20 + step as u32);
             beams.iter_mut().zip(tokens.chunks(hidden)).for_each(|(beam, token)| beam.extend_from_slice(token));
             let tokens = Tensor::from_slice(&tokens, (beams.len(), hidden), &Device::Cpu).unwrap();
+            let again = tokens.copy().unwrap();
             let ours = values(&decoder.step(&tokens, &mut state).unwrap());
+            assert_eq!(values(&decoder.step(&again, &mut lean).unwrap()), ours);
+            lean.reorder(parents);
             for (beam, ours) in beams.iter().zip(ours.chunks(hidden)) {
                 let reference = definition(&config, &weights, beam, prefix);
                 let error = error_of(ours, &reference);
@@ -219,6 +229,36 @@ fn a_parallel_decoder_equals_the_definition_for_every_prefix_and_beam() {
             }
             state.reorder(parents);
             beams = parents.iter().map(|parent| beams[*parent].clone()).collect();
+        }
+    }
+}
+
+/// Int8 and bf16 products, attention in bf16, and a prefix remembered in f16: close to exact arithmetic, in a prompt and in
+/// steps.
+#[test]
+fn rounded_arithmetic_is_close_to_exact() {
+    let (hidden, prompt) = (60, 300);
+    let config = parallel(hidden);
+    let run = |weights: &Invented, scope: Scope| {
+        let decoder = CausalDecoder::load(&config, scope).unwrap();
+        let (last, mut state) = prefilled(&decoder, &noise(prompt * hidden, 3), hidden, 270);
+        let mut outputs = values(&last);
+        for step in 0..3 {
+            let token = Tensor::from_vec(noise(hidden, 20 + step), (1, hidden), &Device::Cpu).unwrap();
+            outputs.extend(values(&decoder.step(&token, &mut state).unwrap()));
+        }
+        assert!(!weights.tensors().is_empty());
+        outputs
+    };
+    let (floats, int8) = (Invented::default(), Invented::int8());
+    for (weights, compute, most) in
+        [(&floats, Compute::Bf16, 0.02), (&int8, Compute::Bf16, 0.02), (&int8, Compute::Fast, 0.06)]
+    {
+        let exact: Vec<f64> = run(weights, Scope::root(weights, Compute::Exact)).into_iter().map(f64::from).collect();
+        for scales in [ActivationScales::PerRow, ActivationScales::PerBlock] {
+            let ours = run(weights, Scope::root(weights, compute).scaling(scales));
+            let error = error(&ours, exact.iter().copied());
+            assert!(error > 0.0 && error <= most, "{compute:?} {scales:?}: {error:e}");
         }
     }
 }

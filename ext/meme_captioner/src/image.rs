@@ -16,18 +16,18 @@ pub struct Image {
 pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     let class = native.define_class("Image", ruby.class_object())?;
     class.undef_default_alloc_func();
-    class.define_singleton_method("path", function!(from_path, 2))?;
-    class.define_singleton_method("bytes", function!(from_bytes, 2))
+    class.define_singleton_method("path", function!(from_path, 3))?;
+    class.define_singleton_method("bytes", function!(from_bytes, 3))
 }
 
-/// `Image.path(path, max_pixels)`: no I/O yet.
-fn from_path(image: RString, max_pixels: u64) -> Image {
-    Image { input: Input::Path(path(image)), limits: Limits { max_pixels, ..Limits::default() } }
+/// `Image.path(path, max_pixels, apply_orientation)`: no I/O yet.
+fn from_path(image: RString, max_pixels: u64, apply_orientation: bool) -> Image {
+    Image { input: Input::Path(path(image)), limits: Limits { max_pixels, apply_orientation } }
 }
 
-/// `Image.bytes(bytes, max_pixels)`
-fn from_bytes(bytes: RString, max_pixels: u64) -> Image {
+/// `Image.bytes(bytes, max_pixels, apply_orientation)`
+fn from_bytes(bytes: RString, max_pixels: u64, apply_orientation: bool) -> Image {
     // SAFETY: copied before Ruby runs again.
     let bytes = unsafe { bytes.as_slice() }.to_vec();
-    Image { input: Input::Bytes(bytes), limits: Limits { max_pixels, ..Limits::default() } }
+    Image { input: Input::Bytes(bytes), limits: Limits { max_pixels, apply_orientation } }
 }

@@ -20,12 +20,20 @@ module MemeCaptioner
         @json = options.delete(:json)
         @several = argv.size > 1
         QuestionArgument.check(captioner, options)
-        DownloadCommand.download(captioner, @err) unless captioner.downloaded?
+        fetch(captioner) unless captioner.downloaded?
         failures = captioner.extract_all(argv, **options).count { |image, result| !report(image, result) }
         failures.zero? ? 0 : 1
       end
 
       private
+
+      # Without a network there is still what comes with the gem.
+      def fetch(captioner)
+        DownloadCommand.download(captioner, @err)
+      rescue DownloadError => e
+        bundled = MemeCaptioner.models.select { |info| info.local? && info.supported? }.map(&:name)
+        raise DownloadError, "#{e.message}. No download is needed with --model #{bundled.join(" or --model ")}"
+      end
 
       def parse(argv)
         options = { model: MemeCaptioner.default_model.name }

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative "../stubbed_answers"
+
 module MemeCaptioner
   # `require "meme_captioner/rspec"` in an application's spec helper.
   module RSpec
@@ -16,13 +18,7 @@ module MemeCaptioner
       # @yieldreturn [String]
       # @return [void]
       def stub_captions(text = nil, &block)
-        raise ArgumentError, "stub_captions takes a text or a block" if text.nil? == block.nil?
-
-        answer = block || proc { text }
-        allow(Weights).to receive_messages(available?: true, download: nil, place: nil, model: nil)
-        allow(Weights).to receive(:family) { |info| info.family ? Families.fetch(info.family) : Families.any }
-        allow(Engine).to receive(:caption) { |_, input, _| [answer.call(input.given), {}] }
-        allow(TestCaptioner).to receive(:describe) { |input| answer.call(input.given) }
+        StubbedAnswers.to(text, block).each { |receiver, method, answer| allow(receiver).to receive(method, &answer) }
       end
 
       # Every captioner fails.
@@ -35,8 +31,7 @@ module MemeCaptioner
       # @param message [String, nil]
       # @return [void]
       def stub_caption_failure(error = UnreadableImageError, message = nil)
-        message ||= "stubbed failure" if error.is_a?(Class)
-        stub_captions { |_| raise(*[error, message].compact) }
+        stub_captions { |_| raise(*StubbedAnswers.failure(error, message)) }
       end
     end
   end

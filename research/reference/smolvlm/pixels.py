@@ -29,7 +29,7 @@ PUBLISHED = (
 )  # fmt: skip
 SMALL = ((384, 384), (1, 1), (7, 900), (900, 7), (385, 192), (384, 190), (640, 321), (500, 333), (193, 191), (60, 80))
 FILES = (
-    "rgba.png", "palette.png", "palette_transparent.png", "grey.png", "grey16.png", "la.png", "grey_transparent.png",
+    "rgba.png", "palette.png", "palette_transparent.png", "grey.png", "la.png", "grey_transparent.png",
     "animated.gif", "animated.webp", "animated.png", "small_frame_transparent.gif", "lossy_alpha.webp", "one_bit.png", "rgb16.png",
 )  # fmt: skip
 

@@ -26,7 +26,8 @@ class SidekiqProcess < Service
     @application.root
   end
 
+  # In the words of Sidekiq 6 and of Sidekiq 7.
   def ready?
-    log.include?("Booting Sidekiq")
+    log.match?(/Booting Sidekiq|connecting to Redis/)
   end
 end

@@ -10,9 +10,9 @@ use rayon::prelude::*;
 /// Name, tokens, heads, channels of a head, and what a token sees.
 const SHAPES: [(&str, usize, usize, usize, Mask); 4] = [
     ("siglip", 1024, 12, 64, Mask::None),
-    ("moondream-vision", 729, 16, 72, Mask::None),
+    ("vision-72", 729, 16, 72, Mask::None),
     ("llama-prompt", 1141, 9, 64, Mask::Causal { prefix: 0 }),
-    ("moondream-prompt", 735, 32, 64, Mask::Causal { prefix: 730 }),
+    ("prefixed-prompt", 735, 32, 64, Mask::Causal { prefix: 730 }),
 ];
 
 /// Operations are those of the scores that are seen, two for each multiplication and addition of both products.

@@ -94,9 +94,15 @@ pub struct Prefill {
     mask: Mask,
     turns: Turns,
     shared: Vec<Arc<SharedCache>>,
+    state_only: bool,
 }
 
 impl Prefill {
+    /// The same for [`CausalDecoder::state`] alone: of the last layer only keys and values are computed.
+    pub fn state_only(self) -> Self {
+        Self { state_only: true, ..self }
+    }
+
     /// The hidden states after the last layer that was worked off, `[tokens, hidden]`.
     pub fn hidden(&self) -> &Tensor {
         &self.x
@@ -162,13 +168,18 @@ impl CausalDecoder {
     /// them see each other, all others what is before them.
     pub fn start(&self, x: Tensor, prefix: usize) -> Result<Prefill> {
         let turns = self.rope.turns(0..rows(&x)?);
-        Ok(Prefill { x, mask: Mask::Causal { prefix }, turns, shared: Vec::with_capacity(self.layers.len()) })
+        let shared = Vec::with_capacity(self.layers.len());
+        Ok(Prefill { x, mask: Mask::Causal { prefix }, turns, shared, state_only: false })
     }
 
     /// Works off the next layer. Does nothing after the last.
     pub fn layer(&self, prefill: &mut Prefill) -> Result<()> {
         let Some(layer) = self.layers.get(prefill.shared.len()) else { return Ok(()) };
         let norm = |x: &[f32], normed: &mut [f32]| layer.attention_norm.forward_rows(x, normed);
+        if prefill.state_only && prefill.shared.len() + 1 == self.layers.len() {
+            prefill.shared.push(Arc::new(layer.attention.remember(&prefill.x, norm, &prefill.turns)?));
+            return Ok(());
+        }
         let (mixed, shared) = layer.attention.prefill(&prefill.x, norm, &prefill.turns, prefill.mask)?;
         prefill.shared.push(Arc::new(shared));
         let (tokens, channels) = prefill.x.dims2()?;
@@ -181,26 +192,35 @@ impl CausalDecoder {
         })
     }
 
-    /// The hidden state of the last position after the norm, `[1, hidden]`, and the state for what is generated: one empty
-    /// beam.
+    /// The hidden state of the last position after the norm, `[1, hidden]`, and the state for what is generated.
     ///
     /// # Errors
-    /// `Internal` before the last layer or without a position.
+    /// `Internal` before the last layer, without a position, or for a prefill that is for the state only.
     pub fn finish(&self, prefill: &Prefill) -> Result<(Tensor, CausalState)> {
+        let state = self.state(prefill)?;
         let (tokens, channels) = prefill.x.dims2()?;
-        if prefill.shared.len() < self.layers.len() || tokens == 0 {
-            return Err(Error::Internal("a prompt that is not through all layers".into()));
+        if prefill.state_only || tokens == 0 {
+            return Err(Error::Internal("a prompt without a last hidden state".into()));
         }
         let last = with_values(&prefill.x, |x| x[(tokens - 1) * channels..].to_vec())?;
-        let last = self.norm.forward(&Tensor::from_vec(last, (1, channels), &Device::Cpu)?)?;
-        let state = CausalState {
+        Ok((self.norm.forward(&Tensor::from_vec(last, (1, channels), &Device::Cpu)?)?, state))
+    }
+
+    /// The state for what is generated, with one empty beam. The prefill is not used up.
+    ///
+    /// # Errors
+    /// `Internal` before the last layer.
+    pub fn state(&self, prefill: &Prefill) -> Result<CausalState> {
+        if prefill.shared.len() < self.layers.len() {
+            return Err(Error::Internal("a prompt that is not through all layers".into()));
+        }
+        Ok(CausalState {
             shared: prefill.shared.clone(),
             written: vec![RowCache::default(); self.layers.len()],
-            prefix: tokens,
+            prefix: rows(&prefill.x)?,
             rows: 0,
             paths: vec![Vec::new()],
-        };
-        Ok((last, state))
+        })
     }
 
     /// Appends row `i` of `x` `[beams, hidden]`, the embedding of a token, to beam `i`; gives the hidden states after the norm,

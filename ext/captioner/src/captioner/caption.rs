@@ -89,7 +89,7 @@ impl Caption {
         let worked: Result<()> = lead(pool, || {
             let started = Instant::now();
             loop {
-                let phase = self.work()?;
+                let phase = self.work(stop)?;
                 let is_done = self.run.as_ref().is_some_and(Run::is_done);
                 if phase != Phase::Decoder || is_done || started.elapsed() > SLICE || stop.load(Ordering::Relaxed) {
                     return Ok(());
@@ -101,12 +101,12 @@ impl Caption {
     }
 
     /// One step of the model; before the first the image is read.
-    fn work(&mut self) -> Result<Phase> {
+    fn work(&mut self, stop: &AtomicBool) -> Result<Phase> {
         let mut started = Instant::now();
         let mut run = match self.run.take() {
             Some(run) => run,
             None => {
-                let image = self.input.read(&self.limits)?;
+                let image = self.input.read(&self.limits, stop)?;
                 let run = Run::new(&self.captioner.model, image, &self.request)?;
                 self.seconds.add(Phase::Image, lap(&mut started));
                 run

@@ -5,13 +5,14 @@ mod run;
 mod scores;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
 pub use caption::{Caption, Seconds};
 pub use run::Run;
 pub use scores::Scores;
 
-use crate::image::{load_bytes, load_path, Limits, RgbImage};
+use crate::image::{load_bytes_until, load_path_until, Limits, RgbImage};
 use crate::kernels::{Buffer, Compute};
 use crate::models::{self, Model};
 use crate::Result;
@@ -56,10 +57,10 @@ pub enum Input {
 }
 
 impl Input {
-    fn read(&self, limits: &Limits) -> Result<RgbImage> {
+    fn read(&self, limits: &Limits, stop: &AtomicBool) -> Result<RgbImage> {
         match self {
-            Input::Path(path) => load_path(path, limits),
-            Input::Bytes(bytes) => load_bytes(bytes, limits),
+            Input::Path(path) => load_path_until(path, limits, stop),
+            Input::Bytes(bytes) => load_bytes_until("the image", bytes, limits, stop),
         }
     }
 }

@@ -15,8 +15,8 @@ pub enum Step {
 pub struct Search(Kind);
 
 enum Kind {
-    Greedy(Greedy),
-    Beams(BeamSearch),
+    Greedy(Box<Greedy>),
+    Beams(Box<BeamSearch>),
 }
 
 impl Search {
@@ -30,9 +30,9 @@ impl Search {
     /// context count as said.
     pub fn with_context(settings: Settings, context: &[u32], max_new_tokens: usize) -> Self {
         Self(if settings.num_beams <= 1 {
-            Kind::Greedy(Greedy::new(settings, context, max_new_tokens))
+            Kind::Greedy(Box::new(Greedy::new(settings, context, max_new_tokens)))
         } else {
-            Kind::Beams(BeamSearch::new(settings, context, max_new_tokens))
+            Kind::Beams(Box::new(BeamSearch::new(settings, context, max_new_tokens)))
         })
     }
 

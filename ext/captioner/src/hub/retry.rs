@@ -56,7 +56,7 @@ impl<'a> Retry<'a> {
         Retry { what, retries: settings.retries, base: settings.backoff, failures: 0, stop }
     }
 
-    /// A connection that brought something is no reason to give up.
+    /// A connection that brought something is worth another try.
     pub fn progressed(&mut self) {
         self.failures = 0;
     }

@@ -28,6 +28,8 @@ pub(super) enum Failure {
     TooLarge(u64, u64),
     /// There is no memory for it.
     OutOfMemory(OutOfMemory),
+    /// The caller asked to stop.
+    Interrupted,
 }
 
 impl Failure {

@@ -5,53 +5,34 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::context::Context;
+use super::format::{foreign, Format, PREFIX};
+use super::frames::{first_visible, is_blank, Frames};
+use super::ground::Ground;
 use super::limits::Failure;
-use super::{bmp, gif, jpeg, png, webp, Limits, RgbImage};
+use super::{bmp, gif, jpeg, memory, orientation, png, tiff, webp, Limits, RgbImage};
 use crate::error::{Error, Result};
 
-/// What the first bytes say. Nothing else is ever decoded, whatever the file is called.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Format {
-    Jpeg,
-    Png,
-    Gif,
-    WebP,
-    Bmp,
-}
+/// Bytes of a file that are read between two looks at the wish to stop.
+const READ_AT_ONCE: u64 = 1 << 20;
 
-impl Format {
-    /// Bytes that `sniff` wants to see.
-    const PREFIX: usize = 12;
-
-    fn sniff(bytes: &[u8]) -> Option<Self> {
-        match bytes {
-            [0xff, 0xd8, 0xff, ..] => Some(Format::Jpeg),
-            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Format::Png),
-            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::WebP),
-            [b'B', b'M', ..] => Some(Format::Bmp),
-            _ => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Format::Jpeg => "JPEG",
-            Format::Png => "PNG",
-            Format::Gif => "GIF",
-            Format::WebP => "WebP",
-            Format::Bmp => "BMP",
-        }
-    }
-}
+/// For loads that nobody stops.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Reads an image file. A missing file is `NotFound`; a directory, a device, an empty file, text and damaged images are
-/// `UnreadableImage`; an image beyond the limit is `ImageTooLarge`. The messages name the file.
+/// `UnreadableImage`; an image beyond the limit or the available memory is `ImageTooLarge`. The messages name the
+/// file.
 pub fn load_path(path: &Path, limits: &Limits) -> Result<RgbImage> {
+    load_path_until(path, limits, &NEVER)
+}
+
+/// [`load_path`], but `Interrupted` soon after `stop` is set. Nothing is kept of an interrupted load.
+pub fn load_path_until(path: &Path, limits: &Limits, stop: &AtomicBool) -> Result<RgbImage> {
     let name = path.display().to_string();
-    let bytes = read(path, &name, limits)?;
-    load_bytes_as(&name, &bytes, limits)
+    let bytes = read(path, &name, limits, stop)?;
+    load_bytes_until(&name, &bytes, limits, stop)
 }
 
 /// Decodes an image that is in memory already. The messages call it "the image".
@@ -61,16 +42,17 @@ pub fn load_bytes(bytes: &[u8], limits: &Limits) -> Result<RgbImage> {
 
 /// Decodes an image that is in memory already; `name` stands for it in messages.
 pub fn load_bytes_as(name: &str, bytes: &[u8], limits: &Limits) -> Result<RgbImage> {
-    let format = Format::sniff(bytes).ok_or_else(|| unknown(name, bytes))?;
+    load_bytes_until(name, bytes, limits, &NEVER)
+}
+
+/// [`load_bytes_as`], but `Interrupted` soon after `stop` is set. Nothing is kept of an interrupted load.
+pub fn load_bytes_until(name: &str, bytes: &[u8], limits: &Limits, stop: &AtomicBool) -> Result<RgbImage> {
+    let (format, start) = Format::find(bytes).ok_or_else(|| unknown(name, bytes))?;
+    let bytes = &bytes[start..];
+    let context = Context::new(limits, stop);
     // Decoders of other crates are known to panic on crafted files, and a panic must not reach the caller.
-    let decoded = catch_unwind(AssertUnwindSafe(|| match format {
-        Format::Jpeg => jpeg::decode(bytes, limits),
-        Format::Png => png::decode(bytes, limits),
-        Format::Gif => gif::decode(bytes, limits),
-        Format::WebP => webp::decode(bytes, limits),
-        Format::Bmp => bmp::decode(bytes, limits),
-    }))
-    .unwrap_or_else(|panic| Err(Failure::Unreadable(format!("its decoder gave up: {}", reason(&*panic)))));
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode(format, bytes, &context)))
+        .unwrap_or_else(|panic| Err(Failure::Unreadable(format!("its decoder gave up: {}", reason(&*panic)))));
     decoded.map_err(|failure| match failure {
         Failure::Unreadable(what) => Error::UnreadableImage(format!(
             "{name} cannot be read as {}: {what}; check that it opens elsewhere, or save it again",
@@ -81,12 +63,72 @@ pub fn load_bytes_as(name: &str, bytes: &[u8], limits: &Limits) -> Result<RgbIma
             limits.max_pixels
         )),
         Failure::OutOfMemory(error) => Error::ImageTooLarge(format!("{name} {}", error.message())),
+        Failure::Interrupted => Error::Interrupted,
     })
+}
+
+/// The picture that the file shows, upright.
+fn decode(format: Format, bytes: &[u8], context: &Context<'_>) -> std::result::Result<RgbImage, Failure> {
+    let mut ground = Ground::white();
+    let mut image = picture(format, bytes, context, &mut ground)?;
+    if ground.hides() {
+        drop(image);
+        image = picture(format, bytes, context, &mut Ground::black())?;
+    }
+    if format.may_move() && is_blank(&image) {
+        if let Some(later) = later_frame(format, bytes, context)? {
+            image = later;
+        }
+    }
+    if !context.limits.apply_orientation {
+        return Ok(image);
+    }
+    let orientation = match format {
+        Format::Jpeg => jpeg::exif(bytes).and_then(orientation::read),
+        Format::Png => png::exif(bytes).and_then(orientation::read),
+        Format::WebP => webp::exif(bytes).and_then(orientation::read),
+        Format::Tiff => tiff::orientation(bytes),
+        Format::Gif | Format::Bmp => None,
+    };
+    Ok(orientation::apply(image, orientation.unwrap_or(1))?)
+}
+
+/// The picture, or the first frame of an animation, on a ground.
+fn picture(
+    format: Format,
+    bytes: &[u8],
+    context: &Context<'_>,
+    ground: &mut Ground,
+) -> std::result::Result<RgbImage, Failure> {
+    match format {
+        Format::Jpeg => jpeg::decode(bytes, context),
+        Format::Png => png::decode(bytes, context, ground),
+        Format::Gif => gif::decode(bytes, context, ground),
+        Format::WebP => webp::decode(bytes, context, ground),
+        Format::Bmp => bmp::decode(bytes, context, ground),
+        Format::Tiff => tiff::decode(bytes, context, ground),
+    }
+}
+
+/// The first frame of an animation that shows something.
+fn later_frame(format: Format, bytes: &[u8], context: &Context<'_>) -> std::result::Result<Option<RgbImage>, Failure> {
+    fn search(
+        frames: Option<(impl Frames, (usize, usize))>,
+        context: &Context<'_>,
+    ) -> std::result::Result<Option<RgbImage>, Failure> {
+        frames.map_or(Ok(None), |(frames, size)| first_visible(frames, size, context))
+    }
+    match format {
+        Format::Png => search(png::frames(bytes, context)?, context),
+        Format::Gif => search(gif::frames(bytes, context)?, context),
+        Format::WebP => search(webp::frames(bytes, context)?, context),
+        Format::Jpeg | Format::Bmp | Format::Tiff => Ok(None),
+    }
 }
 
 /// Reads the file, but only if it can be an image: no directory or device, known first bytes, not larger than an
 /// image within the limit can be.
-fn read(path: &Path, name: &str, limits: &Limits) -> Result<Vec<u8>> {
+fn read(path: &Path, name: &str, limits: &Limits, stop: &AtomicBool) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => Error::NotFound(path.to_path_buf()),
         ErrorKind::PermissionDenied => {
@@ -102,35 +144,32 @@ fn read(path: &Path, name: &str, limits: &Limits) -> Result<Vec<u8>> {
     }
     let mut file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    file.by_ref().take(Format::PREFIX as u64).read_to_end(&mut bytes).map_err(failed)?;
-    if Format::sniff(&bytes).is_none() {
+    file.by_ref().take(PREFIX as u64).read_to_end(&mut bytes).map_err(failed)?;
+    if Format::find(&bytes).is_none() {
         return Err(unknown(name, &bytes));
     }
     let most = limits.max_file_bytes();
-    let rest = most.saturating_sub(bytes.len() as u64);
-    file.take(rest.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > most {
-        return Err(Error::ImageTooLarge(format!(
-            "{name} has {} bytes, more than any image of {} pixels needs; scale it down or raise max_pixels",
-            metadata.len(),
-            limits.max_pixels
-        )));
+    let expected = metadata.len().min(most.saturating_add(1));
+    memory::more(&mut bytes, usize::try_from(expected).unwrap_or(usize::MAX).saturating_sub(PREFIX))?;
+    while bytes.len() as u64 <= most {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        let rest = (most - bytes.len() as u64).saturating_add(1);
+        if file.by_ref().take(rest.min(READ_AT_ONCE)).read_to_end(&mut bytes).map_err(failed)? == 0 {
+            return Ok(bytes);
+        }
     }
-    Ok(bytes)
+    Err(Error::ImageTooLarge(format!(
+        "{name} has {} bytes, more than any image of {} pixels needs; scale it down or raise max_pixels",
+        metadata.len(),
+        limits.max_pixels
+    )))
 }
 
 fn unknown(name: &str, bytes: &[u8]) -> Error {
-    let what = if bytes.is_empty() {
-        "is empty".to_string()
-    } else if bytes.iter().take(Format::PREFIX).all(|b| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~')) {
-        "is text or another format".to_string()
-    } else {
-        let start: Vec<String> = bytes.iter().take(4).map(|b| format!("{b:02x}")).collect();
-        format!("starts with the bytes {}", start.join(" "))
-    };
-    Error::UnreadableImage(format!(
-        "{name} is not an image that can be read (it {what}); convert it to JPEG, PNG, GIF, WebP or BMP"
-    ))
+    let (what, way) = foreign(bytes);
+    Error::UnreadableImage(format!("{name} is not an image that can be read (it {what}); {way}"))
 }
 
 fn reason(panic: &(dyn Any + Send)) -> &str {

@@ -1,166 +1,170 @@
-//! PNG, with Pillow's reading of depth and transparency (PngImagePlugin.py, libImaging/Unpack.c and Convert.c).
+//! PNG, with Pillow's reading of depth and transparency (PngImagePlugin.py, libImaging/Unpack.c and Convert.c), except
+//! that 16-bit grey is scaled and not clipped.
 
 use std::io::Cursor;
 
-use png::{BitDepth, ColorType, Decoder, Limits as PngLimits, Transformations};
+use png::{expand_interlaced_row, Decoder, InterlaceInfo, Limits as PngLimits, Reader, Transformations};
 
+use super::context::Context;
+use super::frames::{Canvas, Frames, Place};
+use super::ground::Ground;
 use super::limits::Failure;
-use super::{over_white, Limits, RgbImage};
+use super::{memory, RgbImage};
 
-/// Memory for everything but the pixels: palettes, profiles, the inflater's window.
-const METADATA_BYTES: usize = 64 << 20;
+mod chunks;
+mod rows;
 
-impl From<png::DecodingError> for Failure {
-    fn from(error: png::DecodingError) -> Self {
-        match error {
-            png::DecodingError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Failure::truncated(),
-            other => Failure::unreadable(other),
-        }
-    }
+use chunks::{Chunks, Frame};
+use rows::Rows;
+
+/// Memory for everything but the pixels: palettes, the inflater's window.
+const OVERHEAD: usize = 1 << 20;
+
+/// The EXIF data of the file, wherever it lies.
+pub(super) fn exif(bytes: &[u8]) -> Option<&[u8]> {
+    Chunks::read(bytes).ok()?.exif
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure> {
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), PngLimits { bytes: METADATA_BYTES });
-    decoder.set_transformations(Transformations::IDENTITY);
-    decoder.set_ignore_text_chunk(true);
-    decoder.set_ignore_iccp_chunk(true);
-    let header = decoder.read_header_info()?;
-    let (width, height) = (header.width, header.height);
-    let pixels = limits.check(width.into(), height.into())?;
-    // The decoder counts its buffers for single rows too.
-    decoder.set_limits(PngLimits { bytes: METADATA_BYTES.saturating_add((width as usize).saturating_mul(16)) });
-    let mut reader = decoder.read_info()?;
-    let rows = Rows::new(reader.info());
-    let interlaced = reader.info().interlaced;
-    let line = reader.output_line_size(width).ok_or_else(Failure::truncated)?;
-    let mut data = Vec::with_capacity(pixels * 3);
-    if interlaced {
-        let mut raw = vec![0; line * height as usize];
-        reader.next_frame(&mut raw)?;
-        raw.chunks_exact(line).for_each(|row| rows.convert(row, width as usize, &mut data));
-    } else {
-        // Row by row, so that 16-bit images never need a second full-size buffer.
-        for _ in 0..height {
-            let row = reader.next_row()?.ok_or_else(Failure::truncated)?;
-            rows.convert(row.data(), width as usize, &mut data);
-        }
-        // Once more, for the checksum of the data. A file that ends right behind its last row is complete enough.
-        match reader.next_row() {
-            Err(png::DecodingError::IoError(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {}
-            other => {
-                other?;
-            }
-        }
-    }
+pub(super) fn decode(bytes: &[u8], context: &Context<'_>, ground: &mut Ground) -> Result<RgbImage, Failure> {
+    let chunks = Chunks::read(bytes)?;
+    let (width, height) = size(&chunks, context)?;
+    let rows = rows(&chunks);
+    let mut data = memory::room(width as usize * height as usize * 3)?;
+    let file = chunks.file(width, height, &chunks.picture)?;
+    each_row(&file, width, height, context, |row| rows.convert(row, width as usize, ground, &mut data)).map_err(
+        |failure| match failure {
+            Failure::Unreadable(_) if chunks.is_truncated => Failure::truncated(),
+            failure => failure,
+        },
+    )?;
     Ok(RgbImage { width, height, data })
 }
 
-/// How a raw row becomes RGB.
-enum Rows {
-    /// Up to 8 bits of grey or palette index: a table from the sample to the finished colour.
-    Table { bits: usize, colours: Box<[[u8; 3]; 256]> },
-    /// 16-bit grey, clipped at 255 as `I;16` to `RGB` does, then the table.
-    Grey16 { colours: Box<[[u8; 3]; 256]> },
-    /// RGB of one or two bytes a channel, of which the high one counts, and the colour that is transparent.
-    Rgb { bytes: usize, transparent: Option<[u8; 3]> },
-    /// Grey or RGB with alpha.
-    Alpha { bytes: usize, colours: usize },
+fn size(chunks: &Chunks<'_>, context: &Context<'_>) -> Result<(u32, u32), Failure> {
+    let number = |at: usize| chunks.header[at..at + 4].iter().fold(0, |value, &byte| value << 8 | u32::from(byte));
+    let (width, height) = (number(0), number(4));
+    context.check(width.into(), height.into())?;
+    Ok((width, height))
 }
 
-impl Rows {
-    fn new(info: &png::Info<'_>) -> Self {
-        let bytes = if info.bit_depth == BitDepth::Sixteen { 2 } else { 1 };
-        let trns = info.trns.as_deref();
-        match info.color_type {
-            ColorType::Indexed => {
-                let palette = info.palette.as_deref().unwrap_or_default();
-                Rows::Table { bits: info.bit_depth as usize, colours: indexed(palette, trns.unwrap_or_default()) }
-            }
-            ColorType::Grayscale => {
-                // The low byte: the png crate keeps nothing else of it below 16 bits, and Pillow compares nothing else.
-                let transparent = trns.and_then(|t| t.last().copied());
-                match info.bit_depth {
-                    BitDepth::Sixteen => Rows::Grey16 { colours: grey(1, transparent) },
-                    // Pillow's mode "1" knows only zero and not zero.
-                    BitDepth::One => {
-                        let transparent = transparent.map(|t| if t == 0 { 0 } else { 255 });
-                        Rows::Table { bits: 1, colours: grey(255, transparent) }
-                    }
-                    depth => {
-                        // As in Pillow, the transparent value is not scaled along with the samples.
-                        let scale = [0, 0, 85, 0, 17, 0, 0, 0, 1][depth as usize];
-                        Rows::Table { bits: depth as usize, colours: grey(scale, transparent) }
-                    }
-                }
-            }
-            ColorType::Rgb => {
-                // As in Pillow, 16-bit samples give their high byte and the transparent colour its low byte.
-                let transparent = match trns {
-                    Some(&[_, r, _, g, _, b]) => Some([r, g, b]),
-                    Some(&[r, g, b]) => Some([r, g, b]),
-                    _ => None,
-                };
-                Rows::Rgb { bytes, transparent }
-            }
-            ColorType::GrayscaleAlpha => Rows::Alpha { bytes, colours: 1 },
-            ColorType::Rgba => Rows::Alpha { bytes, colours: 3 },
+fn rows(chunks: &Chunks<'_>) -> Rows {
+    Rows::new(chunks.header[8], chunks.header[9], chunks.palette, chunks.transparency)
+}
+
+/// Hands on the raw rows of the picture in a file that [`Chunks::file`] made.
+fn each_row(
+    file: &[u8],
+    width: u32,
+    height: u32,
+    context: &Context<'_>,
+    mut put: impl FnMut(&[u8]),
+) -> Result<(), Failure> {
+    // The decoder cannot fail to allocate, but it counts: three rows and what a row takes to unpack.
+    let limit = OVERHEAD.saturating_add((width as usize).saturating_mul(8 * 4));
+    memory::probe(limit)?;
+    let mut decoder = Decoder::new_with_limits(Cursor::new(file), PngLimits { bytes: limit });
+    decoder.set_transformations(Transformations::IDENTITY);
+    decoder.ignore_checksums(true);
+    let mut reader = decoder.read_info().map_err(Failure::unreadable)?;
+    let line = reader.output_line_size(width).ok_or_else(Failure::truncated)?;
+    if reader.info().interlaced {
+        let whole = interlaced(&mut reader, line, height as usize, context)?;
+        whole.chunks_exact(line).for_each(put);
+        return Ok(());
+    }
+    // Row by row, so that no second full-size buffer is needed. Nothing behind the last row matters.
+    for y in 0..height {
+        if y % 16 == 0 {
+            context.go_on()?;
+        }
+        put(reader.next_row().map_err(Failure::unreadable)?.ok_or_else(Failure::truncated)?.data());
+    }
+    Ok(())
+}
+
+/// The rows of all passes in their places.
+fn interlaced(
+    reader: &mut Reader<Cursor<&[u8]>>,
+    line: usize,
+    height: usize,
+    context: &Context<'_>,
+) -> Result<Vec<u8>, Failure> {
+    let (width, size) = (reader.info().width as usize, reader.info().bits_per_pixel() as u8);
+    let mut whole = memory::filled(0, line * height)?;
+    // First row, distance of rows, first column.
+    let passes = [(0, 8, 0), (0, 8, 4), (4, 8, 0), (0, 4, 2), (2, 4, 0), (0, 2, 1), (1, 2, 0)];
+    let seen = passes.iter().filter(|(.., column)| *column < width);
+    let rows: usize = seen.map(|&(first, step, _)| height.saturating_sub(first).div_ceil(step)).sum();
+    for i in 0..rows {
+        if i % 16 == 0 {
+            context.go_on()?;
+        }
+        let row = reader.next_interlaced_row().map_err(Failure::unreadable)?.ok_or_else(Failure::truncated)?;
+        if let InterlaceInfo::Adam7(info) = row.interlace() {
+            expand_interlaced_row(&mut whole, line, row.data(), info, size);
         }
     }
+    Ok(whole)
+}
 
-    fn convert(&self, row: &[u8], width: usize, out: &mut Vec<u8>) {
-        match self {
-            Rows::Table { bits: 8, colours } => {
-                row[..width].iter().for_each(|&sample| out.extend_from_slice(&colours[usize::from(sample)]));
-            }
-            Rows::Table { bits, colours } => {
-                let mask = (1 << bits) - 1;
-                for x in 0..width {
-                    let bit = x * bits;
-                    let sample = (row[bit / 8] >> (8 - bits - bit % 8)) & mask;
-                    out.extend_from_slice(&colours[usize::from(sample)]);
-                }
-            }
-            Rows::Grey16 { colours } => {
-                for sample in row[..width * 2].chunks_exact(2) {
-                    let value = if sample[0] == 0 { sample[1] } else { 255 };
-                    out.extend_from_slice(&colours[usize::from(value)]);
-                }
-            }
-            Rows::Rgb { bytes: 1, transparent: None } => out.extend_from_slice(&row[..width * 3]),
-            Rows::Rgb { bytes, transparent } => {
-                for sample in row[..width * 3 * bytes].chunks_exact(3 * bytes) {
-                    let rgb = [sample[0], sample[*bytes], sample[2 * bytes]];
-                    out.extend_from_slice(if *transparent == Some(rgb) { &[255; 3] } else { &rgb });
-                }
-            }
-            Rows::Alpha { bytes, colours } => {
-                let size = (colours + 1) * bytes;
-                for sample in row[..width * size].chunks_exact(size) {
-                    let at = |channel: usize| sample[channel.min(colours - 1) * bytes];
-                    let alpha = sample[colours * bytes];
-                    out.extend_from_slice(&over_white::pixel([at(0), at(1), at(2), alpha]));
-                }
-            }
+/// The frames of an animated PNG and the size of its canvas; None for a picture that does not move.
+pub(super) fn frames<'a>(
+    bytes: &'a [u8],
+    context: &Context<'_>,
+) -> Result<Option<(impl Frames + 'a, (usize, usize))>, Failure> {
+    let chunks = Chunks::read(bytes)?;
+    let (width, height) = size(&chunks, context)?;
+    if chunks.frames.iter().all(|frame| frame.data.is_none()) {
+        return Ok(None);
+    }
+    Ok(Some((Animation { chunks, next: 0, disposal: None }, (width as usize, height as usize))))
+}
+
+struct Animation<'a> {
+    chunks: Chunks<'a>,
+    next: usize,
+    /// What is done to the canvas before the next frame.
+    disposal: Option<Disposal>,
+}
+
+enum Disposal {
+    Clear(Place),
+    Restore(Vec<u8>),
+}
+
+impl Frames for Animation<'_> {
+    fn draw(&mut self, canvas: &mut Canvas, context: &Context<'_>) -> Result<bool, Failure> {
+        let Some(frame) = self.chunks.frames.get(self.next) else { return Ok(false) };
+        match self.disposal.take() {
+            Some(Disposal::Clear(place)) => canvas.clear(place),
+            Some(Disposal::Restore(data)) => canvas.data = data,
+            None => {}
         }
+        let &Frame { width, height, x, y, .. } = frame;
+        context.check(width.into(), height.into())?;
+        let place = Place { x: x as usize, y: y as usize, width: width as usize, height: height as usize };
+        self.disposal = match frame.dispose {
+            1 => Some(Disposal::Clear(place)),
+            2 => {
+                let mut data = memory::room(canvas.data.len())?;
+                data.extend_from_slice(&canvas.data);
+                Some(Disposal::Restore(data))
+            }
+            _ => None,
+        };
+        let file = self.chunks.file(width, height, frame.data.as_ref().unwrap_or(&self.chunks.picture))?;
+        let (rows, over) = (rows(&self.chunks), frame.blend == 1);
+        let mut targets = canvas.rows(place);
+        each_row(&file, width, height, context, |row| {
+            let Some((_, target)) = targets.next() else { return };
+            let mut pixels = target.chunks_exact_mut(4);
+            rows.each(row, width as usize, |rgba| match pixels.next() {
+                Some(pixel) if over => Canvas::blend(pixel, rgba),
+                Some(pixel) => pixel.copy_from_slice(&rgba),
+                None => {}
+            });
+        })?;
+        self.next += 1;
+        Ok(true)
     }
-}
-
-/// The finished colour of each palette index. Pillow takes entries that the palette lacks as black.
-fn indexed(palette: &[u8], alpha: &[u8]) -> Box<[[u8; 3]; 256]> {
-    let mut colours = Box::new([[0; 3]; 256]);
-    for (index, colour) in colours.iter_mut().enumerate() {
-        let rgb = palette.get(index * 3..index * 3 + 3).unwrap_or(&[0; 3]);
-        *colour = over_white::pixel([rgb[0], rgb[1], rgb[2], alpha.get(index).copied().unwrap_or(255)]);
-    }
-    colours
-}
-
-/// The finished colour of each grey sample, of which one value may be transparent.
-fn grey(scale: u8, transparent: Option<u8>) -> Box<[[u8; 3]; 256]> {
-    let mut colours = Box::new([[0; 3]; 256]);
-    for (sample, colour) in colours.iter_mut().enumerate() {
-        let value = (sample as u8).wrapping_mul(scale);
-        *colour = if transparent == Some(value) { [255; 3] } else { [value; 3] };
-    }
-    colours
 }

@@ -1,64 +1,100 @@
-//! WebP: lossy, lossless, with alpha, and the first frame of an animation on its canvas (libwebp's anim_decode.c, which
-//! is what Pillow's WebPImagePlugin.py reads through).
+//! WebP: lossy, lossless, with alpha, and animations on their canvas (libwebp's anim_decode.c, which is what Pillow's
+//! WebPImagePlugin.py reads through).
 
-use std::io::Cursor;
+use image_webp::WebPDecoder;
 
-use image_webp::{DecodingError, WebPDecoder};
-
+use super::context::Context;
+use super::frames::{Canvas, Frames, Place};
+use super::ground::{flatten, Ground};
 use super::limits::Failure;
-use super::{over_white, Limits, RgbImage};
+use super::{memory, RgbImage};
+
+mod chunks;
+mod stoppable;
+
+use chunks::{little_endian, next_frame, picture, push_chunk, Chunks, Frame};
+use stoppable::Stoppable;
 
 const ALPHA_FLAG: u8 = 0x10;
+const EXIF_FLAG: u8 = 0x08;
 const ANIMATION_FLAG: u8 = 0x02;
 
-impl From<DecodingError> for Failure {
-    fn from(error: DecodingError) -> Self {
-        match error {
-            DecodingError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Failure::truncated(),
-            other => Failure::unreadable(other),
+/// What precedes the first picture.
+struct Header<'a> {
+    canvas: (u32, u32),
+    has_alpha: bool,
+    flags: u8,
+    /// The chunks from the first picture on.
+    chunks: Chunks<'a>,
+}
+
+impl<'a> Header<'a> {
+    fn read(bytes: &'a [u8], context: &Context<'_>) -> Result<Self, Failure> {
+        let riff = 8 + little_endian(bytes.get(4..8).ok_or_else(Failure::truncated)?);
+        let body = bytes.get(12..riff).ok_or_else(Failure::truncated)?;
+        let mut chunks = Chunks(body);
+        let (name, first) = chunks.next()?.ok_or_else(Failure::truncated)?;
+        let header = if name == b"VP8X" {
+            let header = first.get(..10).ok_or_else(Failure::truncated)?;
+            let canvas = (1 + little_endian(&header[4..7]) as u32, 1 + little_endian(&header[7..10]) as u32);
+            Header { canvas, has_alpha: header[0] & ALPHA_FLAG != 0, flags: header[0], chunks }
+        } else {
+            let canvas = picture(&mut Chunks(body), (0, 0))?.size;
+            let has_alpha = name == b"VP8L" && first.get(4).is_some_and(|byte| byte & 0x10 != 0);
+            Header { canvas, has_alpha, flags: 0, chunks: Chunks(body) }
+        };
+        context.check(header.canvas.0.into(), header.canvas.1.into())?;
+        Ok(header)
+    }
+
+    fn is_animation(&self) -> bool {
+        self.flags & ANIMATION_FLAG != 0
+    }
+
+    fn next_frame(&mut self, context: &Context<'_>) -> Result<Option<Frame<'a>>, Failure> {
+        let frame = match self.is_animation() {
+            true => next_frame(&mut self.chunks)?,
+            false => Some(picture(&mut self.chunks, (0, 0))?),
+        };
+        let Some(frame) = frame else { return Ok(None) };
+        context.check(frame.size.0.into(), frame.size.1.into())?;
+        let (right, bottom) = (frame.x + frame.size.0 as usize, frame.y + frame.size.1 as usize);
+        if right > self.canvas.0 as usize || bottom > self.canvas.1 as usize {
+            return Err(Failure::unreadable("a frame lies outside the canvas"));
+        }
+        Ok(Some(frame))
+    }
+}
+
+/// The EXIF data of the file.
+pub(super) fn exif(bytes: &[u8]) -> Option<&[u8]> {
+    let mut chunks = Chunks(bytes.get(12..)?);
+    let (name, header) = chunks.next().ok()??;
+    // libwebp overlooks it where the header does not announce it.
+    if name != b"VP8X" || header.first()? & EXIF_FLAG == 0 {
+        return None;
+    }
+    while let Some((name, data)) = chunks.next().ok()? {
+        if name == b"EXIF" {
+            return Some(data);
         }
     }
+    None
 }
 
-/// One still picture inside the file, and where it belongs on the canvas.
-struct Frame<'a> {
-    x: usize,
-    y: usize,
-    size: (u32, u32),
-    alpha: Option<&'a [u8]>,
-    name: &'a [u8],
-    bitstream: &'a [u8],
-}
-
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure> {
-    let riff = 8 + little_endian(bytes.get(4..8).ok_or_else(Failure::truncated)?);
-    let mut chunks = Chunks(bytes.get(12..riff).ok_or_else(Failure::truncated)?);
-    let (name, first) = chunks.next()?.ok_or_else(Failure::truncated)?;
-    let (canvas, has_alpha, frame) = if name == b"VP8X" {
-        let header = first.get(..10).ok_or_else(Failure::truncated)?;
-        let canvas = (1 + little_endian(&header[4..7]) as u32, 1 + little_endian(&header[7..10]) as u32);
-        limits.check(canvas.0.into(), canvas.1.into())?;
-        let frame =
-            if header[0] & ANIMATION_FLAG == 0 { picture(&mut chunks, (0, 0))? } else { first_frame(&mut chunks)? };
-        (canvas, header[0] & ALPHA_FLAG != 0, frame)
-    } else {
-        let frame = picture(&mut Chunks(&bytes[12..riff]), (0, 0))?;
-        let has_alpha = name == b"VP8L" && first.get(4).is_some_and(|byte| byte & 0x10 != 0);
-        (frame.size, has_alpha, frame)
-    };
-    let pixels = limits.check(canvas.0.into(), canvas.1.into())?;
-    limits.check(frame.size.0.into(), frame.size.1.into())?;
-    let (width, height) = (frame.size.0 as usize, frame.size.1 as usize);
-    if frame.x + width > canvas.0 as usize || frame.y + height > canvas.1 as usize {
-        return Err(Failure::unreadable("a frame lies outside the canvas"));
-    }
-    let data = still(&frame, has_alpha)?;
+pub(super) fn decode(bytes: &[u8], context: &Context<'_>, ground: &mut Ground) -> Result<RgbImage, Failure> {
+    let mut header = Header::read(bytes, context)?;
+    let frame = header.next_frame(context)?.ok_or_else(|| Failure::unreadable("the animation has no frame"))?;
+    let (canvas, has_alpha) = (header.canvas, header.has_alpha);
+    let pixels = context.check(canvas.0.into(), canvas.1.into())?;
+    let data = still(&frame, context)?.rgb(has_alpha, ground);
     let data = if frame.size == canvas {
         data
     } else {
         // Around the first frame the canvas is clear, and black where the file has no alpha at all.
-        let mut whole = vec![if has_alpha { 255 } else { 0 }; pixels * 3];
-        for (y, row) in data.chunks_exact(width * 3).enumerate() {
+        let around = if has_alpha { ground.pixel([0; 4]) } else { [0; 3] };
+        let mut whole = memory::filled(around[0], pixels * 3)?;
+        for (y, row) in data.chunks_exact(frame.size.0 as usize * 3).enumerate() {
             let start = ((frame.y + y) * canvas.0 as usize + frame.x) * 3;
             whole[start..start + row.len()].copy_from_slice(row);
         }
@@ -67,10 +103,39 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Failure>
     Ok(RgbImage { width: canvas.0, height: canvas.1, data })
 }
 
-/// Decodes one picture to RGB over white. It is handed on as a minimal file of its own: metadata that is announced but
-/// missing, which libwebp forgives and the decoder does not, is then out of the way.
-fn still(frame: &Frame<'_>, has_alpha: bool) -> Result<Vec<u8>, Failure> {
-    let mut file = Vec::with_capacity(frame.bitstream.len() + frame.alpha.map_or(0, <[u8]>::len) + 64);
+/// Decoded pixels, interleaved.
+enum Pixels {
+    Rgb(Vec<u8>),
+    Rgba(Vec<u8>),
+}
+
+impl Pixels {
+    fn rgb(self, has_alpha: bool, ground: &mut Ground) -> Vec<u8> {
+        match self {
+            Pixels::Rgb(data) => data,
+            Pixels::Rgba(data) if has_alpha => flatten(data, ground),
+            Pixels::Rgba(mut data) => {
+                let pixels = data.len() / 4;
+                (0..pixels).for_each(|i| data.copy_within(i * 4..i * 4 + 3, i * 3));
+                data.truncate(pixels * 3);
+                data
+            }
+        }
+    }
+
+    /// RGBA of the pixel `i`.
+    fn at(&self, i: usize) -> [u8; 4] {
+        match self {
+            Pixels::Rgb(data) => [data[i * 3], data[i * 3 + 1], data[i * 3 + 2], 255],
+            Pixels::Rgba(data) => [data[i * 4], data[i * 4 + 1], data[i * 4 + 2], data[i * 4 + 3]],
+        }
+    }
+}
+
+/// Decodes one picture. It is handed on as a minimal file of its own: metadata that is announced but missing, which
+/// libwebp forgives and the decoder does not, is then out of the way.
+fn still(frame: &Frame<'_>, context: &Context<'_>) -> Result<Pixels, Failure> {
+    let mut file = memory::room(frame.bitstream.len() + frame.alpha.map_or(0, <[u8]>::len) + 64)?;
     file.extend_from_slice(b"RIFF\0\0\0\0WEBP");
     if let Some(alpha) = frame.alpha {
         let mut header = [0; 10];
@@ -83,87 +148,61 @@ fn still(frame: &Frame<'_>, has_alpha: bool) -> Result<Vec<u8>, Failure> {
     push_chunk(&mut file, frame.name, frame.bitstream);
     let size = (file.len() - 8) as u32;
     file[4..8].copy_from_slice(&size.to_le_bytes());
-    let mut decoder = WebPDecoder::new(Cursor::new(&file))?;
+    let failed = |error: image_webp::DecodingError| match error {
+        _ if context.go_on().is_err() => Failure::Interrupted,
+        image_webp::DecodingError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Failure::truncated(),
+        other => Failure::unreadable(other),
+    };
+    let mut decoder = WebPDecoder::new(Stoppable::new(&file, context)).map_err(failed)?;
     if decoder.dimensions() != frame.size {
         return Err(Failure::unreadable("the sizes of frame and picture differ"));
     }
-    let mut data = vec![0; decoder.output_buffer_size().ok_or_else(Failure::truncated)?];
-    decoder.read_image(&mut data)?;
-    Ok(match (decoder.has_alpha(), has_alpha) {
-        (true, true) => over_white::flatten(data),
-        (true, false) => data.chunks_exact(4).flat_map(|rgba| [rgba[0], rgba[1], rgba[2]]).collect(),
-        (false, _) => data,
-    })
+    let mut data = memory::filled(0, decoder.output_buffer_size().ok_or_else(Failure::truncated)?)?;
+    // Planes or lossless pixels, and alpha; it cannot fail to allocate them.
+    memory::probe((frame.size.0 as usize * frame.size.1 as usize).saturating_mul(6))?;
+    decoder.read_image(&mut data).map_err(failed)?;
+    Ok(if decoder.has_alpha() { Pixels::Rgba(data) } else { Pixels::Rgb(data) })
 }
 
-/// The picture in a sequence of chunks: `VP8 ` with an optional `ALPH` before it, or `VP8L`.
-fn picture<'a>(chunks: &mut Chunks<'a>, (x, y): (usize, usize)) -> Result<Frame<'a>, Failure> {
-    let mut alpha = None;
-    while let Some((name, bitstream)) = chunks.next()? {
-        let size = match name {
-            b"ALPH" => {
-                alpha = alpha.or(Some(bitstream));
-                continue;
-            }
-            b"VP8 " => {
-                let header = bitstream.get(..10).ok_or_else(Failure::truncated)?;
-                let side = |at: usize| (little_endian(&header[at..at + 2]) & 0x3fff) as u32;
-                (side(6), side(8))
-            }
-            b"VP8L" => {
-                alpha = None;
-                let header = bitstream.get(..5).ok_or_else(Failure::truncated)?;
-                let bits = little_endian(&header[1..5]) as u32;
-                ((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1)
-            }
-            _ => continue,
-        };
-        return Ok(Frame { x, y, size, alpha, name, bitstream });
+/// The frames of an animation and the size of its canvas; None for a picture that does not move.
+pub(super) fn frames<'a>(
+    bytes: &'a [u8],
+    context: &Context<'_>,
+) -> Result<Option<(impl Frames + 'a, (usize, usize))>, Failure> {
+    let header = Header::read(bytes, context)?;
+    if !header.is_animation() {
+        return Ok(None);
     }
-    Err(Failure::unreadable("it holds no picture"))
+    let size = (header.canvas.0 as usize, header.canvas.1 as usize);
+    Ok(Some((Animation { header, cleared: None }, size)))
 }
 
-fn first_frame<'a>(chunks: &mut Chunks<'a>) -> Result<Frame<'a>, Failure> {
-    while let Some((name, data)) = chunks.next()? {
-        if name == b"ANMF" {
-            let header = data.get(..16).ok_or_else(Failure::truncated)?;
-            let number = |at: usize| little_endian(&header[at..at + 3]);
-            let frame = picture(&mut Chunks(&data[16..]), (number(0) * 2, number(3) * 2))?;
-            if (number(6) + 1, number(9) + 1) != (frame.size.0 as usize, frame.size.1 as usize) {
-                return Err(Failure::unreadable("the sizes of frame and picture differ"));
-            }
-            return Ok(frame);
+struct Animation<'a> {
+    header: Header<'a>,
+    /// What is cleared before the next frame.
+    cleared: Option<Place>,
+}
+
+impl Frames for Animation<'_> {
+    fn draw(&mut self, canvas: &mut Canvas, context: &Context<'_>) -> Result<bool, Failure> {
+        let Some(frame) = self.header.next_frame(context)? else { return Ok(false) };
+        if let Some(place) = self.cleared.take() {
+            canvas.clear(place);
         }
-    }
-    Err(Failure::unreadable("the animation has no frame"))
-}
-
-/// The chunks of a RIFF body: four letters, a length, the data, a byte of padding after odd lengths.
-struct Chunks<'a>(&'a [u8]);
-
-/// Its letters and its data.
-type Chunk<'a> = (&'a [u8], &'a [u8]);
-
-impl<'a> Chunks<'a> {
-    fn next(&mut self) -> Result<Option<Chunk<'a>>, Failure> {
-        if self.0.len() < 8 {
-            return Ok(None);
+        let (width, height) = (frame.size.0 as usize, frame.size.1 as usize);
+        let place = Place { x: frame.x, y: frame.y, width, height };
+        let pixels = still(&frame, context)?;
+        for (y, row) in canvas.rows(place) {
+            for (x, pixel) in row.chunks_exact_mut(4).enumerate() {
+                let rgba = pixels.at(y * width + x);
+                if frame.replaces {
+                    pixel.copy_from_slice(&rgba);
+                } else {
+                    Canvas::blend(pixel, rgba);
+                }
+            }
         }
-        let (header, rest) = self.0.split_at(8);
-        let size = little_endian(&header[4..]);
-        let data = rest.get(..size).ok_or_else(Failure::truncated)?;
-        self.0 = rest.get(size + size % 2..).unwrap_or_default();
-        Ok(Some((&header[..4], data)))
+        self.cleared = frame.cleared.then_some(place);
+        Ok(true)
     }
-}
-
-fn push_chunk(file: &mut Vec<u8>, name: &[u8], data: &[u8]) {
-    file.extend_from_slice(name);
-    file.extend_from_slice(&(data.len() as u32).to_le_bytes());
-    file.extend_from_slice(data);
-    file.resize(file.len() + data.len() % 2, 0);
-}
-
-fn little_endian(bytes: &[u8]) -> usize {
-    bytes.iter().rev().fold(0, |value, &byte| value << 8 | usize::from(byte))
 }

@@ -15,7 +15,10 @@ macro_rules! by_rows {
 mod attention;
 mod compute;
 mod convolution;
+mod dot;
 mod elementwise;
+mod epilogue;
+mod f32_rows;
 mod few_rows;
 mod isa;
 mod matmul;
@@ -35,10 +38,12 @@ pub use attention::{
 };
 pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
+pub use dot::dot;
 pub use elementwise::{add, gelu, gelu_tanh, log_sum_exp, max, multiply, silu, softmax};
-pub use few_rows::FEW_ROWS;
+pub use epilogue::Epilogue;
+pub use few_rows::{Job, FEW_ROWS};
 pub use isa::Isa;
-pub use matmul::{dot, matmul, matmul_each, Epilogue, Job};
+pub use matmul::{matmul, matmul_each};
 pub use matrix::{ActivationScales, Arithmetic, BlockScales, Buffer, Matrix, Storage};
 pub use norm::{layer_norm, rms_norm};
 pub use product::Element;

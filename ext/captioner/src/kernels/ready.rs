@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
-use super::matmul::{f32_rows, Epilogue, Job};
+use super::epilogue::Epilogue;
+use super::f32_rows::f32_rows;
+use super::few_rows::Job;
 use super::panels::{bf16, int8, Output, WIDTH};
 use super::{few_rows, Arithmetic, Isa, Matrix};
 

@@ -1,7 +1,7 @@
 use candle_core::Tensor;
 
 use super::cache::{pick, RowCache, Shared, SharedCache};
-use super::projections::{HeadShape, Projections, QkvNames};
+use super::projections::{HeadShape, Projections, Qkv, QkvNames};
 use super::{with_values, Linear, ReadyLinear, Turns};
 use crate::kernels::{attend_prefixed, Element, Mask, Scratch, Written};
 use crate::runtime;
@@ -48,6 +48,16 @@ impl CausalAttention {
         turns: &Turns,
         mask: Mask,
     ) -> Result<(Scratch, SharedCache)> {
+        let qkv = self.project(x, norm, turns)?;
+        Ok((qkv.attend(mask, self.projections.arithmetic()), self.shared(&qkv)))
+    }
+
+    /// The keys and values to remember alone.
+    pub fn remember(&self, x: &Tensor, norm: impl Fn(&[f32], &mut [f32]) + Sync, turns: &Turns) -> Result<SharedCache> {
+        Ok(self.shared(&self.project(x, norm, turns)?))
+    }
+
+    fn project(&self, x: &Tensor, norm: impl Fn(&[f32], &mut [f32]) + Sync, turns: &Turns) -> Result<Qkv> {
         let (tokens, channels) = x.dims2()?;
         let shape = self.projections.shape();
         let mut qkv = self.projections.room(tokens);
@@ -55,10 +65,13 @@ impl CausalAttention {
             turns.rotate(rows, stride, (heads, shape.dim), first);
         };
         with_values(x, |x| self.projections.ready(tokens).forward(x, channels, norm, turn, &mut qkv))?;
+        Ok(qkv)
+    }
+
+    fn shared(&self, qkv: &Qkv) -> SharedCache {
         let (k, v, stride) = qkv.kv();
-        let exact = self.projections.is_exact();
-        let cache = SharedCache::new(k, v, stride, (shape.kv_heads, shape.dim), exact);
-        Ok((qkv.attend(mask, self.projections.arithmetic()), cache))
+        let shape = self.projections.shape();
+        SharedCache::new(k, v, stride, (shape.kv_heads, shape.dim), self.projections.is_exact())
     }
 
     /// Remembers the keys and values of `x` `[beams, channels]` after `norm`; then row `i` attends to all of `shared` and to the

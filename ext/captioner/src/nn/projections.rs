@@ -101,6 +101,13 @@ pub(super) struct ReadyProjections<'a> {
     linears: Vec<ReadyLinear<'a>>,
 }
 
+/// Some rows, of which the first is `first`, and each linear's room for them.
+struct Tile<'a> {
+    first: usize,
+    x: &'a [f32],
+    outs: Vec<&'a mut [f32]>,
+}
+
 /// Queries, keys and values of some rows, as the linears wrote them.
 pub(super) struct Qkv {
     parts: Vec<Scratch>,
@@ -120,13 +127,13 @@ impl ReadyProjections<'_> {
         qkv: &mut Qkv,
     ) {
         let (tile, shape) = (row_tile(qkv.rows), qkv.shape);
-        let mut tasks: Vec<(usize, &[f32], Vec<&mut [f32]>)> =
-            x.chunks(tile * channels).enumerate().map(|(i, x)| (i * tile, x, Vec::new())).collect();
+        let tiles = x.chunks(tile * channels).enumerate();
+        let mut tasks: Vec<Tile> = tiles.map(|(i, x)| Tile { first: i * tile, x, outs: Vec::new() }).collect();
         for (linear, part) in self.linears.iter().zip(&mut qkv.parts) {
-            let tiles = part.chunks_mut(tile * linear.outputs());
-            tasks.iter_mut().zip(tiles).for_each(|(task, tile)| task.2.push(tile));
+            let outs = part.chunks_mut(tile * linear.outputs());
+            tasks.iter_mut().zip(outs).for_each(|(task, out)| task.outs.push(out));
         }
-        let run = |(first, x, outs): &mut (usize, &[f32], Vec<&mut [f32]>)| {
+        let run = |Tile { first, x, outs }: &mut Tile| {
             let mut normed = Scratch::take(x.len());
             norm(x, &mut normed);
             forward_each_rows(&self.linears, &normed, outs);

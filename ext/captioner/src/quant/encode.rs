@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::fit::{self, Fit};
-use super::{cascade_sum, dynamic, Codebook, Quantized, Scales, Scheme, Source};
+use super::{cascade_sum, dynamic, Codebook, Numbers, Quantized, Scales, Scheme};
 use crate::error::{Error, Result};
 
 /// Blocks of one parallel task: enough work to outweigh handing it out.
@@ -20,7 +20,7 @@ const TINY: f32 = 1e-38;
 /// # Errors
 /// `CorruptModel` if a value is NaN or infinite (the message names its index, not its tensor), `InvalidArgument` for a code
 /// table that is only read.
-pub fn quantize<'a>(source: impl Into<Source<'a>>, scheme: Scheme) -> Result<Quantized> {
+pub fn quantize<'a>(source: impl Into<Numbers<'a>>, scheme: Scheme) -> Result<Quantized> {
     quantize_with(source, scheme, Fit::Largest)
 }
 
@@ -28,7 +28,7 @@ pub fn quantize<'a>(source: impl Into<Source<'a>>, scheme: Scheme) -> Result<Qua
 ///
 /// # Errors
 /// See [`quantize`].
-pub fn quantize_with<'a>(source: impl Into<Source<'a>>, scheme: Scheme, fit: Fit) -> Result<Quantized> {
+pub fn quantize_with<'a>(source: impl Into<Numbers<'a>>, scheme: Scheme, fit: Fit) -> Result<Quantized> {
     let (source, code) = (source.into(), scheme.code());
     let bounds = code.bounds().ok_or_else(|| {
         Error::InvalidArgument(format!("{} is read from checkpoints, not written; use nf4", code.name()))
@@ -74,7 +74,7 @@ pub fn quantize_with<'a>(source: impl Into<Source<'a>>, scheme: Scheme, fit: Fit
 
 /// Calls `work` with the values, the scale and the codes of every block; nothing from it says that a value is not finite.
 fn each_block(
-    source: &Source,
+    source: &Numbers,
     scheme: Scheme,
     codes: &mut [u8],
     scales: &mut [f32],
@@ -138,7 +138,7 @@ fn nest(scales: Vec<f32>) -> Scales {
 }
 
 /// Names the first value of `range` that is NaN or infinite.
-fn not_finite(source: &Source, range: Range<usize>) -> Error {
+fn not_finite(source: &Numbers, range: Range<usize>) -> Error {
     let mut values = vec![0f32; range.len()];
     source.read(range.start, &mut values);
     let at = values.iter().position(|value| !value.is_finite()).unwrap_or(0);

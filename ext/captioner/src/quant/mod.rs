@@ -29,8 +29,8 @@ pub mod dynamic;
 mod encode;
 mod fit;
 mod int8;
+mod numbers;
 mod scheme;
-mod source;
 mod sum;
 mod tensor;
 
@@ -38,7 +38,7 @@ pub use codebook::Codebook;
 pub use encode::{quantize, quantize_with};
 pub use fit::Fit;
 pub use int8::{quantize_rows, Int8Rows, Int8RowsRef, RowScale};
+pub use numbers::{FloatType, Floats, Numbers};
 pub use scheme::{Scheme, NESTED_BLOCKSIZE};
-pub use source::{FloatType, Floats, Source};
 pub use sum::cascade_sum;
 pub use tensor::{Quantized, QuantizedRef, Scales, ScalesRef};

@@ -1,7 +1,9 @@
-//! Text on its way in and out: token ids to text by a table, and prompts with room for images.
+//! Between text and token ids: a table for what is generated, prompts with room for images, and the words of a caller.
 
+mod encoder;
 mod prompt;
 mod vocabulary;
 
+pub use encoder::TextEncoder;
 pub use prompt::{Prompt, PromptBuilder};
 pub use vocabulary::{open_tokenizer, special_ids, Vocabulary};

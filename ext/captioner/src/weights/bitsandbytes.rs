@@ -1,4 +1,5 @@
-//! The names and bytes under which bitsandbytes stores a 4-bit weight in a safetensors file: reading and writing.
+//! The names and bytes under which bitsandbytes stores a weight in a safetensors file: reading and writing.
+//! A 4-bit one is
 //!
 //! ```text
 //! {name}                                       u8 [ceil(len / 2), 1]   codes
@@ -7,6 +8,14 @@
 //! {name}.nested_absmax                         f32 [blocks / 256]      double quantization only
 //! {name}.nested_quant_map                      f32 [256]               double quantization only
 //! {name}.quant_state.bitsandbytes__{nf4|fp4}   u8 [..]                 JSON: block sizes, shape, dtype, offset
+//! ```
+//!
+//! An 8-bit weight (LLM.int8) is
+//!
+//! ```text
+//! {layer}.weight                               i8 [out, in]            codes
+//! {layer}.SCB                                  f32 [out]               the largest magnitude of each row
+//! {layer}.weight_format                        u8 []                   0: row-major
 //! ```
 //!
 //! Source: `QuantState` in bitsandbytes' `functional.py`, which transformers saves and loads through `Params4bit`.
@@ -56,6 +65,19 @@ fn state_name(name: &str, code: Codebook) -> String {
 /// The code table of the weight `name`, or nothing if bitsandbytes did not quantize it to 4 bits.
 pub fn codebook(name: &str, contains: impl Fn(&str) -> bool) -> Option<Codebook> {
     [Codebook::Nf4, Codebook::Fp4].into_iter().find(|code| contains(&state_name(name, *code)))
+}
+
+/// Ends the name of an 8-bit weight's scales.
+pub const ROW_SCALES: &str = ".SCB";
+
+/// The name of the scales of the 8-bit weight `name`.
+pub fn row_scales(name: &str) -> String {
+    format!("{}{ROW_SCALES}", name.strip_suffix(".weight").unwrap_or(name))
+}
+
+/// The name under which an 8-bit weight's order is stored.
+pub fn row_format(name: &str) -> String {
+    format!("{name}_format")
 }
 
 /// Is `name` the state of a 4-bit weight, so that its file is one that bitsandbytes quantized?
@@ -154,7 +176,7 @@ pub struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// A tensor that is no part of a 4-bit weight.
+    /// A tensor that does not belong to a 4-bit weight.
     pub fn new(dtype: Dtype, shape: Vec<usize>, data: &'a [u8]) -> Self {
         Self { dtype, shape, data: data.into() }
     }

@@ -66,9 +66,9 @@ impl Checkpoint {
         names
     }
 
-    /// Does it have 4-bit weights as bitsandbytes stores them?
+    /// Does it have weights in 4 or 8 bits as bitsandbytes stores them?
     pub fn is_quantized(&self) -> bool {
-        self.tensors.keys().any(|name| bitsandbytes::is_state(name))
+        self.tensors.keys().any(|name| bitsandbytes::is_state(name) || name.ends_with(bitsandbytes::ROW_SCALES))
     }
 
     /// The entry of a canonical name, and the name it has here.
@@ -111,6 +111,25 @@ impl Checkpoint {
         };
         let storage = Storage::Blocks { scheme: weight.values.scheme(), codes: entry.bytes.clone(), scales };
         matrix(own, entry, shape, storage).map(Some)
+    }
+
+    /// An 8-bit weight as transformers and bitsandbytes save it: codes, and a scale for each row beside them.
+    fn rows(&self, entry: &Entry, own: &str, shape: &[usize]) -> Result<Matrix> {
+        let name = bitsandbytes::row_scales(own);
+        let scales = self.tensors.get(&name).filter(|scales| scales.info.dtype == Dtype::F32).ok_or_else(|| {
+            let file = entry.file.display();
+            Error::CorruptModel(format!("tensor {own} in {file} is int8, but {name} has no f32 scales; fetch it again"))
+        })?;
+        if scales.info.shape != shape[..1] {
+            return Err(self.shape_error(scales, &name, &scales.info.shape, &shape[..1]));
+        }
+        let values = Floats::Bytes(FloatType::F32, scales.bytes.as_slice());
+        if let Some(row) = (0..values.len()).find(|row| !values.get(*row).is_finite()) {
+            let what = format!("tensor {name} in {} holds {} at {row}", scales.file.display(), values.get(row));
+            return Err(Error::CorruptModel(what));
+        }
+        let scales = (FloatType::F32, scales.bytes.clone());
+        matrix(own, entry, shape, Storage::Int8 { codes: entry.bytes.clone(), scales })
     }
 
     fn shape_error(&self, entry: &Entry, own: &str, found: &[usize], wanted: &[usize]) -> Error {
@@ -157,11 +176,12 @@ impl Checkpoint {
             Dtype::F32 => FloatType::F32,
             Dtype::F16 => FloatType::F16,
             Dtype::BF16 => FloatType::Bf16,
+            Dtype::I8 => return self.rows(entry, &own, shape),
             other => {
                 return Err(Error::CorruptModel(format!(
-                    "tensor {own} in {} has dtype {other:?}; f32, f16, bf16 and bitsandbytes' 4-bit are understood",
-                    entry.file.display()
-                )))
+                "tensor {own} in {} has dtype {other:?}; f32, f16, bf16 and bitsandbytes' 4 and 8 bits are understood",
+                entry.file.display()
+            )))
             }
         };
         matrix(&own, entry, shape, Storage::Float(kind, entry.bytes.clone()))

@@ -11,7 +11,7 @@ use std::fmt::Display;
 pub use checkpoint::Checkpoint;
 pub use names::{Canonical, Names};
 
-use crate::kernels::{Buffer, Compute, Matrix};
+use crate::kernels::{ActivationScales, Buffer, Compute, Matrix};
 use crate::Result;
 
 /// A set of named tensors. Every method checks the shape and names the tensor in its error.
@@ -36,13 +36,19 @@ pub trait Source {
 pub struct Scope<'a> {
     source: &'a dyn Source,
     compute: Compute,
+    activation_scales: ActivationScales,
     path: String,
 }
 
 impl<'a> Scope<'a> {
     /// The root of the tree; products with the matrices in it are computed as `compute` says.
     pub fn root(source: &'a dyn Source, compute: Compute) -> Self {
-        Self { source, compute, path: String::new() }
+        Self { source, compute, activation_scales: ActivationScales::default(), path: String::new() }
+    }
+
+    /// The same place; where products with the matrices below it are in int8, their inputs are rounded in this way.
+    pub fn scaling(self, activation_scales: ActivationScales) -> Self {
+        Self { activation_scales, ..self }
     }
 
     /// One level down.
@@ -65,13 +71,13 @@ impl<'a> Scope<'a> {
 
     /// The weight `[rows, cols]` in its storage.
     pub fn matrix(&self, name: &str, rows: usize, cols: usize) -> Result<Matrix> {
-        Ok(self.source.matrix(&self.name(name), &[rows, cols])?.computing(self.compute))
+        Ok(self.source.matrix(&self.name(name), &[rows, cols])?.computing(self.compute).scaling(self.activation_scales))
     }
 
     /// The weight `[outputs, inputs, kernel, kernel]` as a matrix of `outputs` rows.
     pub fn convolution(&self, name: &str, outputs: usize, inputs: usize, kernel: usize) -> Result<Matrix> {
         let shape = [outputs, inputs, kernel, kernel];
-        Ok(self.source.matrix(&self.name(name), &shape)?.computing(self.compute))
+        Ok(self.source.matrix(&self.name(name), &shape)?.computing(self.compute).scaling(self.activation_scales))
     }
 
     /// All values of a small tensor as `f32`.

@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use captioner::blocks::{CausalConfig, MlpNames};
 use captioner::kernels::{Buffer, Matrix, Storage};
 use captioner::nn::QkvNames;
-use captioner::quant::FloatType;
+use captioner::quant::{quantize_rows, FloatType, RowScale};
 use captioner::weights::Source;
 use captioner::Result;
 
@@ -28,12 +28,20 @@ type Named = HashMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// A source that has whatever it is asked for, and remembers it.
 #[derive(Default)]
-pub struct Invented(RefCell<Named>);
+pub struct Invented {
+    named: RefCell<Named>,
+    is_int8: bool,
+}
 
 impl Invented {
+    /// One whose matrices are stored in int8.
+    pub fn int8() -> Self {
+        Self { is_int8: true, ..Self::default() }
+    }
+
     /// The values of a tensor: norms near one, matrices such that their products keep the scale of their input.
     pub fn invent(&self, name: &str, shape: &[usize]) -> Vec<f32> {
-        let mut tensors = self.0.borrow_mut();
+        let mut tensors = self.named.borrow_mut();
         let (_, values) = tensors.entry(name.to_string()).or_insert_with(|| {
             let mut hasher = DefaultHasher::new();
             name.hash(&mut hasher);
@@ -51,7 +59,7 @@ impl Invented {
 
     /// All that was asked for.
     pub fn tensors(&self) -> HashMap<String, Tensor> {
-        let named = self.0.borrow();
+        let named = self.named.borrow();
         let tensor = |(shape, values): &(Vec<usize>, Vec<f32>)| {
             Tensor::from_slice(values, shape.as_slice(), &Device::Cpu).unwrap()
         };
@@ -59,7 +67,7 @@ impl Invented {
     }
 
     fn known(&self, name: &str) -> Vec<f64> {
-        self.0.borrow()[name].1.iter().copied().map(f64::from).collect()
+        self.named.borrow()[name].1.iter().copied().map(f64::from).collect()
     }
 }
 
@@ -69,8 +77,15 @@ impl Source for Invented {
     }
 
     fn matrix(&self, name: &str, shape: &[usize]) -> Result<Matrix> {
-        let bytes = self.invent(name, shape).iter().flat_map(|v| v.to_le_bytes()).collect();
-        Matrix::new(shape[0], shape[1..].iter().product(), Storage::Float(FloatType::F32, Buffer::owned(bytes)))
+        let (values, cols) = (self.invent(name, shape), shape[1..].iter().product());
+        let bytes = |values: &[f32]| Buffer::owned(values.iter().flat_map(|v| v.to_le_bytes()).collect());
+        if !self.is_int8 {
+            return Matrix::new(shape[0], cols, Storage::Float(FloatType::F32, bytes(&values)));
+        }
+        let rows = quantize_rows(&values, shape[0], RowScale::F32)?;
+        let codes = Buffer::owned(rows.view().codes().iter().map(|code| *code as u8).collect());
+        let scales = (FloatType::F32, bytes(&rows.view().scales().to_vec()));
+        Matrix::new(shape[0], cols, Storage::Int8 { codes, scales })
     }
 
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {

@@ -1,6 +1,7 @@
 //! Run lengths of 4 and 8 bits (BmpImagePlugin.BmpRleDecoder).
 
 use super::super::limits::Failure;
+use super::super::memory;
 
 /// Palette indices, rows in the order of the file. `offset` is where `source` begins in the file: literal runs are
 /// aligned to even positions of the file.
@@ -12,7 +13,7 @@ pub(super) fn unpack(
     four_bits: bool,
 ) -> Result<Vec<u8>, Failure> {
     let size = width * height;
-    let mut out: Vec<u8> = Vec::with_capacity(size);
+    let mut out: Vec<u8> = memory::room(size + width + 256)?;
     let mut x = 0;
     let mut at = 0;
     while out.len() < size {

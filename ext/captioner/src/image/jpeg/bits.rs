@@ -85,8 +85,10 @@ impl<'a> Bits<'a> {
                     // Any number of fill bytes may precede the zero that marks a byte of data.
                     let rest = &self.bytes[self.at..];
                     let run = rest.iter().take_while(|&&byte| byte == 0xff).count();
+                    // Past the fill bytes, so that no later look counts them again.
+                    self.at += run - 1;
                     if rest.get(run) == Some(&0) {
-                        self.at += run + 1;
+                        self.at += 2;
                         Some(0xff)
                     } else {
                         None

@@ -12,9 +12,15 @@ pub(super) const NATURAL_ORDER: [u8; 64] = [
 
 /// What the caller has to act on.
 pub(super) enum Marker<'a> {
-    Frame { progressive: bool, segment: &'a [u8] },
+    Frame {
+        progressive: bool,
+        arithmetic: bool,
+        segment: &'a [u8],
+    },
     Scan(&'a [u8]),
     End,
+    /// The file ends where a marker should be.
+    Missing,
 }
 
 /// The file, a position in it, and the tables as they are at this position.
@@ -24,6 +30,9 @@ pub(super) struct Header<'a> {
     pub(super) quantization: [Option<[u16; 64]>; 4],
     dc: [Option<Table>; 4],
     ac: [Option<Table>; 4],
+    /// Conditioning of arithmetic coding, by table: bounds of small DC differences, and up to where AC counts as low.
+    pub(super) small: [(u8, u8); 16],
+    pub(super) low: [u8; 16],
     pub(super) restart_interval: usize,
     /// There is a JFIF segment, so three components are luma and chroma.
     pub(super) jfif: bool,
@@ -39,6 +48,8 @@ impl<'a> Header<'a> {
             quantization: [None; 4],
             dc: standard_tables(0),
             ac: standard_tables(1),
+            small: [(0, 1); 16],
+            low: [5; 16],
             restart_interval: 0,
             jfif: false,
             adobe: None,
@@ -58,55 +69,88 @@ impl<'a> Header<'a> {
     /// Reads on to the next frame, scan or end.
     pub(super) fn next(&mut self) -> Result<Marker<'a>, Failure> {
         loop {
-            match self.marker()? {
+            let Some(marker) = self.marker() else { return Ok(Marker::Missing) };
+            match marker {
                 0xd9 => return Ok(Marker::End),
-                kind @ 0xc0..=0xc2 => {
-                    return Ok(Marker::Frame { progressive: kind == 0xc2, segment: self.segment()? });
+                kind @ (0xc0..=0xc2 | 0xc9 | 0xca) => {
+                    let (progressive, arithmetic) = (kind & 3 == 2, kind & 8 != 0);
+                    return Ok(Marker::Frame { progressive, arithmetic, segment: self.segment()? });
                 }
                 0xda => return Ok(Marker::Scan(self.segment()?)),
                 0xc4 => self.huffman()?,
+                0xcc => self.conditioning()?,
                 0xdb => self.quantization()?,
                 0xdd => {
                     let &[high, low] = self.segment()? else { return Err(bad("restart interval")) };
                     self.restart_interval = usize::from(high) << 8 | usize::from(low);
                 }
                 0xe0 => {
-                    let segment = self.segment()?;
-                    self.jfif |= segment.len() >= 12 && segment.starts_with(b"JFIF\0");
+                    let segment = self.skipped()?;
+                    self.jfif |= segment.len() >= 14 && segment.starts_with(b"JFIF\0");
                 }
                 0xee => {
-                    let segment = self.segment()?;
+                    let segment = self.skipped()?;
                     if segment.len() >= 12 && segment.starts_with(b"Adobe") {
                         self.adobe = Some(segment[11]);
                     }
                 }
-                0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                    return Err(Failure::unreadable("lossless, hierarchical and arithmetic coding are not supported"));
+                0xc3 | 0xcb => return Err(Failure::unreadable("it is a lossless JPEG, a kind that is not supported")),
+                0xc5..=0xc7 | 0xcd..=0xcf => {
+                    return Err(Failure::unreadable("it is a hierarchical JPEG, a kind that is not supported"));
                 }
-                // Without parameters: restarts out of place, and the temporary marker.
-                0x01 | 0xd0..=0xd7 => {}
-                0xd8 => return Err(Failure::unreadable("it has a second beginning")),
+                // Without parameters: restarts and beginnings out of place, and the temporary marker.
+                0x01 | 0xd0..=0xd8 => {}
                 _ => {
-                    self.segment()?;
+                    self.skipped()?;
+                }
+            }
+        }
+    }
+
+    /// The EXIF data in front of the first scan. Where it is split, all but the first of its parts is given up: an
+    /// orientation stands at its beginning.
+    pub(super) fn exif(bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let mut header = Header::new(bytes);
+        loop {
+            match header.marker()? {
+                0xe1 => {
+                    let segment = header.skipped().ok()?;
+                    if segment.starts_with(b"Exif\0\0") {
+                        return Some(segment);
+                    }
+                }
+                0x01 | 0xd0..=0xd8 => {}
+                0xd9 | 0xda => return None,
+                _ => {
+                    header.skipped().ok()?;
                 }
             }
         }
     }
 
     /// The next marker, past anything that is none.
-    pub(super) fn marker(&mut self) -> Result<u8, Failure> {
+    pub(super) fn marker(&mut self) -> Option<u8> {
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            self.at += rest.iter().position(|&byte| byte == 0xff).ok_or_else(Failure::truncated)?;
+            self.at += rest.iter().position(|&byte| byte == 0xff)?;
             while self.bytes.get(self.at) == Some(&0xff) {
                 self.at += 1;
             }
-            let &kind = self.bytes.get(self.at).ok_or_else(Failure::truncated)?;
+            let &kind = self.bytes.get(self.at)?;
             self.at += 1;
             if kind != 0 {
-                return Ok(kind);
+                return Some(kind);
             }
         }
+    }
+
+    /// A segment of which nothing but its end matters: a length that does not even count itself is one of nothing.
+    fn skipped(&mut self) -> Result<&'a [u8], Failure> {
+        if let Some(&[0, 0 | 1]) = self.bytes.get(self.at..self.at + 2) {
+            self.at += 2;
+            return Ok(&[]);
+        }
+        self.segment()
     }
 
     fn segment(&mut self) -> Result<&'a [u8], Failure> {
@@ -139,6 +183,19 @@ impl<'a> Header<'a> {
         Ok(())
     }
 
+    fn conditioning(&mut self) -> Result<(), Failure> {
+        for entry in self.segment()?.chunks(2) {
+            match *entry {
+                [index @ 0..=15, value] if value & 15 <= value >> 4 => {
+                    self.small[usize::from(index)] = (value & 15, value >> 4);
+                }
+                [index @ 16..=31, value] => self.low[usize::from(index - 16)] = value,
+                _ => return Err(bad("conditioning table")),
+            }
+        }
+        Ok(())
+    }
+
     fn huffman(&mut self) -> Result<(), Failure> {
         let mut rest = self.segment()?;
         while let [kind, values @ ..] = rest {
@@ -149,15 +206,13 @@ impl<'a> Header<'a> {
             if index > 3 || kind >> 4 > 1 {
                 return Err(bad("Huffman table"));
             }
-            let table = Table::new(counts, symbols).ok_or_else(|| bad("Huffman table"))?;
+            // A table that cannot be is missed only by a scan that uses it.
+            let table = Table::new(counts, symbols);
             if kind >> 4 == 0 {
                 // A DC symbol is a number of bits.
-                if symbols.iter().any(|&symbol| symbol > 15) {
-                    return Err(bad("Huffman table"));
-                }
-                self.dc[index] = Some(table);
+                self.dc[index] = table.filter(|_| symbols.iter().all(|&symbol| symbol <= 15));
             } else {
-                self.ac[index] = Some(table);
+                self.ac[index] = table;
             }
             rest = &values[16 + count..];
         }

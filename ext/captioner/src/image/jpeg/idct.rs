@@ -24,11 +24,16 @@ pub(super) fn transform(block: &[i16; 64], quantization: &[u16; 64], out: &mut [
     for (value, (&coefficient, &step)) in work.iter_mut().zip(block.iter().zip(quantization)) {
         *value = coefficient.wrapping_mul(step as i16);
     }
-    if work[1..].iter().all(|&value| value == 0) {
-        // A flat block: both passes only shift.
-        let value = descale(i32::from(work[0].wrapping_shl(PASS1_BITS as u32)), PASS1_BITS + 3);
-        let value = sample(value);
-        (0..8).for_each(|y| out[y * stride..y * stride + 8].fill(value));
+    if block[8..].iter().all(|&coefficient| coefficient == 0) {
+        // The first pass only shifts, and here the vector versions wrap.
+        let first: [i16; 8] = std::array::from_fn(|x| work[x].wrapping_shl(PASS1_BITS as u32));
+        if block[1..8].iter().all(|&coefficient| coefficient == 0) {
+            let value = sample(descale(first[0].into(), PASS1_BITS + 3));
+            (0..8).for_each(|y| out[y * stride..y * stride + 8].fill(value));
+            return;
+        }
+        let row = line(first, CONST_BITS + PASS1_BITS + 3).map(|value| sample(value.into()));
+        (0..8).for_each(|y| out[y * stride..y * stride + 8].copy_from_slice(&row));
         return;
     }
     for x in 0..8 {

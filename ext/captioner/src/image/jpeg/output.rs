@@ -1,11 +1,14 @@
 //! Samples to RGB: upsampling and colours of libjpeg-turbo (jdsample.c, jdmainct.c, jdcolor.c), then Pillow's CMYK
 //! (JpegImagePlugin.py takes it as inverted; libImaging/Convert.c).
 
+use super::super::context::Context;
+use super::super::limits::Failure;
+use super::super::memory;
 use super::{Component, Frame};
 
 /// What the components are.
 #[derive(Clone, Copy, PartialEq)]
-enum Colours {
+pub(super) enum Colours {
     Grey,
     Rgb,
     YCbCr,
@@ -14,7 +17,8 @@ enum Colours {
 }
 
 impl Colours {
-    fn of(frame: &Frame, jfif: bool, adobe: Option<u8>) -> Self {
+    /// As libjpeg decides it when the first scan begins.
+    pub(super) fn of(frame: &Frame, jfif: bool, adobe: Option<u8>) -> Self {
         let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
         match (ids.len(), jfif, adobe) {
             (1, ..) => Colours::Grey,
@@ -29,12 +33,14 @@ impl Colours {
 }
 
 /// The whole picture.
-pub(super) fn rgb(frame: &Frame, jfif: bool, adobe: Option<u8>) -> Vec<u8> {
-    let colours = Colours::of(frame, jfif, adobe);
-    let mut data = vec![0; frame.width * frame.height * 3];
+pub(super) fn rgb(frame: &Frame, colours: Colours, context: &Context<'_>) -> Result<Vec<u8>, Failure> {
+    let mut data = memory::filled(0, frame.width * frame.height * 3)?;
     // Room for the widest row that upsampling can write.
     let mut rows = vec![vec![0u8; frame.units().0 * frame.h_max * 8]; frame.components.len()];
     for (y, target) in data.chunks_exact_mut(frame.width * 3).enumerate() {
+        if y % 64 == 0 {
+            context.go_on()?;
+        }
         for (row, component) in rows.iter_mut().zip(&frame.components) {
             upsample(frame, component, y, row);
         }
@@ -61,7 +67,7 @@ pub(super) fn rgb(frame: &Frame, jfif: bool, adobe: Option<u8>) -> Vec<u8> {
             _ => {}
         }
     }
-    data
+    Ok(data)
 }
 
 fn clip(value: i32) -> u8 {

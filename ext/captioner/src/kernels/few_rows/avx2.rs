@@ -2,12 +2,13 @@
 
 use std::arch::x86_64::*;
 
+use super::group::BlockGroup;
 use super::rounded::BLOCK;
-use super::{blocks, Sums};
+use super::Sums;
 
-/// See [`blocks::Blocks`].
+/// See [`super::blocks::Blocks`].
 #[target_feature(enable = "avx2,fma")]
-pub unsafe fn blocks(group: &blocks::Group, sums: &mut Sums) {
+pub unsafe fn blocks(group: &BlockGroup, sums: &mut Sums) {
     // Signed here: what is looked up stands for itself, so there is no 128 to take off.
     let table = _mm_xor_si128(_mm_loadu_si128(group.table.as_ptr().cast()), _mm_set1_epi8(-128));
     let table = _mm256_broadcastsi128_si256(table);

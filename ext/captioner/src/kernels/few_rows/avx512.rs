@@ -4,8 +4,9 @@
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
+use super::group::{BlockGroup, ByteGroup, FloatGroup};
 use super::rounded::BLOCK;
-use super::{blocks, bytes, floats, Sums, GROUP};
+use super::{Sums, GROUP};
 
 /// Bytes of a weight that are asked for before they are needed: rows are too short for the processor to see a stream.
 const AHEAD: usize = 4096;
@@ -39,14 +40,14 @@ unsafe fn add_up(rows: &[__m512; 16]) -> __m512 {
     halves(halves(four(0), four(1)), halves(four(2), four(3)))
 }
 
-/// See [`blocks::Blocks`].
+/// See [`super::blocks::Blocks`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-pub unsafe fn blocks(group: &blocks::Group, sums: &mut Sums) {
+pub unsafe fn blocks(group: &BlockGroup, sums: &mut Sums) {
     by_rows!(group.x.rows, [1 2 3 4 5 6 7] 8, block_rows(group, sums))
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn block_rows<const M: usize>(group: &blocks::Group, sums: &mut Sums) {
+unsafe fn block_rows<const M: usize>(group: &BlockGroup, sums: &mut Sums) {
     let x: [(*const i8, *const f32); M] =
         std::array::from_fn(|m| (group.x.codes(m).as_ptr(), group.x.pair_scales(m).as_ptr()));
     let table = _mm512_broadcast_i32x4(_mm_loadu_si128(group.table.as_ptr().cast()));
@@ -99,7 +100,7 @@ unsafe fn block_rows<const M: usize>(group: &blocks::Group, sums: &mut Sums) {
 /// What the 128 in every code adds to the sums of two features, negative, in lanes that add up to it.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
-unsafe fn offsets<const M: usize>(group: &blocks::Group, scales: [*const f32; 2]) -> [[__m512; M]; 2] {
+unsafe fn offsets<const M: usize>(group: &BlockGroup, scales: [*const f32; 2]) -> [[__m512; M]; 2] {
     let mut own = [[_mm512_setzero_ps(); M]; 2];
     for first in (0..group.blocks).step_by(16) {
         let there = if group.blocks - first >= 16 { !0 } else { (1 << (group.blocks - first)) - 1 };
@@ -132,14 +133,14 @@ impl Weights {
     }
 }
 
-/// See [`bytes::Bytes`].
+/// See [`super::bytes::Bytes`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-pub unsafe fn bytes(group: &bytes::Group, sums: &mut Sums) {
+pub unsafe fn bytes(group: &ByteGroup, sums: &mut Sums) {
     by_rows!(group.x.rows, [1 2 3 4 5 6 7] 8, byte_rows(group, sums))
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn byte_rows<const M: usize>(group: &bytes::Group, sums: &mut Sums) {
+unsafe fn byte_rows<const M: usize>(group: &ByteGroup, sums: &mut Sums) {
     let zero = _mm512_set1_epi8(-128);
     let mut lanes: Lanes<M> = [[MaybeUninit::uninit(); GROUP]; M];
     for feature in 0..group.count {
@@ -170,14 +171,14 @@ unsafe fn byte_rows<const M: usize>(group: &bytes::Group, sums: &mut Sums) {
 /// A kernel for one type of numbers: `$widen(bytes, mask)` loads up to sixteen of them.
 macro_rules! float_kernel {
     ($public:ident, $rows:ident, $size:expr, $widen:expr) => {
-        /// See [`floats::Floats`].
+        /// See [`super::floats::Floats`].
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-        pub unsafe fn $public(group: &floats::Group, sums: &mut Sums) {
+        pub unsafe fn $public(group: &FloatGroup, sums: &mut Sums) {
             by_rows!(group.x.len() / group.cols, [1 2 3 4 5 6 7] 8, $rows(group, sums))
         }
 
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-        unsafe fn $rows<const M: usize>(group: &floats::Group, sums: &mut Sums) {
+        unsafe fn $rows<const M: usize>(group: &FloatGroup, sums: &mut Sums) {
             let mut lanes: Lanes<M> = [[MaybeUninit::uninit(); GROUP]; M];
             // Two features at a time; the second is the first again where there is only one left.
             for feature in (0..group.count).step_by(2) {
@@ -187,6 +188,10 @@ macro_rules! float_kernel {
                 for at in (0..group.cols).step_by(16) {
                     let left = group.cols - at;
                     let there: __mmask16 = if left >= 16 { !0 } else { (1 << left) - 1 };
+                    // Both rows, one after the other: as many bytes as are loaded now.
+                    for line in (0..32 * $size).step_by(64) {
+                        _mm_prefetch::<_MM_HINT_T0>(rows[0].wrapping_add(2 * at * $size + AHEAD + line).cast());
+                    }
                     let weights = rows.map(|row| $widen(row.add(at * $size), there));
                     for m in 0..M {
                         let x = _mm512_maskz_loadu_ps(there, group.x.as_ptr().add(m * group.cols + at));
@@ -213,9 +218,9 @@ float_kernel!(bf16s, bf16_rows, 2, |bytes: *const u8, there| _mm512_castsi512_ps
 )));
 float_kernel!(f32s, f32_rows, 4, |bytes: *const u8, there| _mm512_maskz_loadu_ps(there, bytes.cast()));
 
-/// `out[i] = map[q[i]] * factor + offset`.
+/// `out[i] = map[q[i]] * factor + offset`, sixteen at a time; gives how many are done.
 #[target_feature(enable = "avx512f")]
-pub unsafe fn scales(map: &[f32; 256], q: &[u8], factor: f32, offset: f32, out: &mut [f32]) {
+pub unsafe fn scales(map: &[f32; 256], q: &[u8], factor: f32, offset: f32, out: &mut [f32]) -> usize {
     let entries: [__m512; 16] = std::array::from_fn(|i| _mm512_loadu_ps(map.as_ptr().add(16 * i)));
     let (factors, offsets) = (_mm512_set1_ps(factor), _mm512_set1_ps(offset));
     let whole = q.len() / 16 * 16;
@@ -230,5 +235,5 @@ pub unsafe fn scales(map: &[f32; 256], q: &[u8], factor: f32, offset: f32, out: 
         let entry = _mm512_mask_blend_ps(bit(128), two[0], two[1]);
         _mm512_storeu_ps(out.as_mut_ptr().add(at), _mm512_fmadd_ps(entry, factors, offsets));
     }
-    super::scales::look_up(map, &q[whole..], factor, offset, &mut out[whole..]);
+    whole
 }

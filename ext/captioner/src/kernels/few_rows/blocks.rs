@@ -1,6 +1,7 @@
 //! Weights in 4-bit blocks: nibbles are looked up as bytes (code + 128), multiplied in int8 and summed over a block, and the
 //! block's sum is scaled in `f32`.
 
+use super::group::BlockGroup;
 use super::rounded::{Rounded, BLOCK};
 use super::scales::Scales;
 use super::{Sums, FEW_ROWS};
@@ -26,19 +27,6 @@ pub fn fits(weight: &Matrix) -> bool {
     size > 0 && size.is_multiple_of(BLOCK) && weight.cols().is_multiple_of(size)
 }
 
-/// What an instruction set's kernel gets.
-pub(super) struct Group<'a> {
-    /// The bytes of each feature's row.
-    pub nibbles: &'a [u8],
-    pub bytes: usize,
-    /// A scale for each [`BLOCK`] of each feature, `[count, blocks]`, and sixteen more that are not used.
-    pub scales: &'a [f32],
-    pub blocks: usize,
-    pub table: &'a [u8; 16],
-    pub x: &'a Rounded,
-    pub count: usize,
-}
-
 impl<'a> Blocks<'a> {
     pub fn new(isa: Isa, weight: &'a Matrix, x: &'a Rounded) -> Self {
         let blocks = weight.blocks().expect("only made for 4-bit blocks");
@@ -53,7 +41,7 @@ impl<'a> Blocks<'a> {
             scratch.resize(count * blocks + 16, 0.0);
         }
         self.read_scales(first, count, scratch);
-        let group = Group {
+        let group = BlockGroup {
             nibbles: &self.blocks.codes()[first * bytes..(first + count) * bytes],
             bytes,
             scales: scratch,
@@ -89,7 +77,7 @@ impl<'a> Blocks<'a> {
 /// Codes of either of a pair's blocks in each half of the order [`super::rounded::Order::Nibbles`].
 const HALF: usize = BLOCK / 2;
 
-fn portable(group: &Group, sums: &mut Sums) {
+fn portable(group: &BlockGroup, sums: &mut Sums) {
     let mut row = vec![[0i16; HALF]; 4 * group.x.pairs];
     let rows = 0..group.x.rows.min(FEW_ROWS);
     let mut codes = Vec::new();

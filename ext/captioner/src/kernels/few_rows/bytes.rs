@@ -1,5 +1,6 @@
 //! Weights in int8 rows: as [`super::blocks`], without the look-up and with one scale for a row.
 
+use super::group::ByteGroup;
 use super::rounded::{Rounded, BLOCK};
 use super::Sums;
 use crate::kernels::isa::Isa;
@@ -16,15 +17,6 @@ pub struct Bytes<'a> {
     x: &'a Rounded,
 }
 
-/// What an instruction set's kernel gets.
-pub(super) struct Group<'a> {
-    /// `[count, cols]`
-    pub codes: &'a [u8],
-    pub cols: usize,
-    pub x: &'a Rounded,
-    pub count: usize,
-}
-
 impl<'a> Bytes<'a> {
     pub fn new(isa: Isa, weight: &'a Matrix, x: &'a Rounded) -> Self {
         let Storage::Int8 { codes, scales: (kind, scales) } = weight.storage() else {
@@ -37,7 +29,7 @@ impl<'a> Bytes<'a> {
     /// The sums of features `first..first + count` for every row of `x`.
     pub fn sum(&self, first: usize, count: usize, sums: &mut Sums) {
         let codes = &self.codes[first * self.cols..(first + count) * self.cols];
-        let group = Group { codes, cols: self.cols, x: self.x, count };
+        let group = ByteGroup { codes, cols: self.cols, x: self.x, count };
         match self.isa {
             // SAFETY: the set is only chosen where the processor has it.
             #[cfg(target_arch = "x86_64")]
@@ -51,7 +43,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-fn portable(group: &Group, sums: &mut Sums) {
+fn portable(group: &ByteGroup, sums: &mut Sums) {
     for (feature, codes) in group.codes.chunks_exact(group.cols).enumerate() {
         for (x, sums) in (0..group.x.rows).zip(sums.iter_mut()) {
             let blocks = codes.chunks(BLOCK).zip(group.x.codes(x).chunks_exact(BLOCK)).zip(group.x.scales(x));

@@ -1,10 +1,11 @@
 //! Weights in floating-point numbers, widened in registers.
 
+use super::group::FloatGroup;
 use super::{dot, Sums};
 use crate::kernels::isa::Isa;
 use crate::kernels::matrix::Storage;
 use crate::kernels::Matrix;
-use crate::quant::{FloatType, Source};
+use crate::quant::{FloatType, Numbers};
 
 /// A weight in f16, bf16 or f32.
 pub struct Floats<'a> {
@@ -13,16 +14,6 @@ pub struct Floats<'a> {
     bytes: &'a [u8],
     cols: usize,
     x: &'a [f32],
-}
-
-/// What an instruction set's kernel gets.
-pub(super) struct Group<'a> {
-    /// `[count, cols]` numbers.
-    pub bytes: &'a [u8],
-    pub cols: usize,
-    /// `[rows, cols]`
-    pub x: &'a [f32],
-    pub count: usize,
 }
 
 impl<'a> Floats<'a> {
@@ -37,7 +28,7 @@ impl<'a> Floats<'a> {
     pub fn sum(&self, first: usize, count: usize, sums: &mut Sums) {
         let row = self.cols * self.kind.size();
         let bytes = &self.bytes[first * row..(first + count) * row];
-        let group = Group { bytes, cols: self.cols, x: self.x, count };
+        let group = FloatGroup { bytes, cols: self.cols, x: self.x, count };
         match (self.isa, self.kind) {
             // SAFETY: the set is only chosen where the processor has it; the bytes are numbers of the kind.
             #[cfg(target_arch = "x86_64")]
@@ -52,10 +43,10 @@ impl<'a> Floats<'a> {
         }
     }
 
-    fn portable(&self, group: &Group, sums: &mut Sums) {
+    fn portable(&self, group: &FloatGroup, sums: &mut Sums) {
         let mut row = vec![0.0; group.cols];
         for (feature, bytes) in group.bytes.chunks_exact(group.cols * self.kind.size()).enumerate() {
-            Source::Bytes(self.kind, bytes).read(0, &mut row);
+            Numbers::Bytes(self.kind, bytes).read(0, &mut row);
             for (x, sums) in group.x.chunks_exact(group.cols).zip(sums.iter_mut()) {
                 sums[feature] = dot(x, &row);
             }

@@ -17,13 +17,15 @@ mod avx512;
 mod blocks;
 mod bytes;
 mod floats;
+mod group;
 mod rounded;
 mod scales;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::matmul::{activate, dot, Epilogue, Job};
+use super::dot::dot;
+use super::epilogue::{activate, Epilogue};
 use super::{elementwise, Arithmetic, Isa, Matrix, Storage};
 use crate::runtime;
 
@@ -31,6 +33,15 @@ use rounded::{Order, Rounded};
 
 /// Up to this many rows of `x` the weights are read once for all of them.
 pub const FEW_ROWS: usize = 8;
+
+/// One of several products with the same `x`.
+pub struct Job<'a> {
+    pub weight: &'a Matrix,
+    /// `[rows]`
+    pub bias: Option<&'a [f32]>,
+    /// `[m, rows]`
+    pub out: &'a mut [f32],
+}
 
 /// Features that a kernel works off at a time.
 const GROUP: usize = 16;

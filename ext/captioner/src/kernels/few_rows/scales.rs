@@ -36,12 +36,13 @@ impl<'a> Scales<'a> {
                     let magnitude = absmax2.get(first / NESTED_BLOCKSIZE);
                     let (now, later) = out.split_at_mut(here);
                     let q = &q[first..first + here];
-                    match Isa::current() {
+                    let done = match Isa::current() {
                         // SAFETY: the set is only chosen where the processor has it.
                         #[cfg(target_arch = "x86_64")]
                         Isa::Avx512 | Isa::Avx512Bf16 => unsafe { avx512::scales(map, q, magnitude, *offset, now) },
-                        _ => look_up(map, q, magnitude, *offset, now),
-                    }
+                        _ => 0,
+                    };
+                    look_up(map, &q[done..], magnitude, *offset, &mut now[done..]);
                     (first, out) = (first + here, later);
                 }
             }
@@ -50,7 +51,7 @@ impl<'a> Scales<'a> {
 }
 
 /// `out[i] = map[q[i]] * factor + offset`.
-pub fn look_up(map: &[f32; 256], q: &[u8], factor: f32, offset: f32, out: &mut [f32]) {
+fn look_up(map: &[f32; 256], q: &[u8], factor: f32, offset: f32, out: &mut [f32]) {
     for (out, q) in out.iter_mut().zip(q) {
         *out = map[usize::from(*q)] * factor + offset;
     }

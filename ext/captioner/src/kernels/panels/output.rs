@@ -2,7 +2,7 @@
 
 use super::WIDTH;
 use crate::kernels::elementwise;
-use crate::kernels::matmul::Epilogue;
+use crate::kernels::epilogue::Epilogue;
 
 /// Rows of an output, and which of their features a panel stands for.
 pub struct Output<'a> {

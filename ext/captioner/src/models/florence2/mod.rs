@@ -13,6 +13,7 @@ mod export;
 mod family;
 mod names;
 mod native;
+mod parts;
 mod processor;
 mod projector;
 mod vocabulary;
@@ -28,9 +29,8 @@ use davit::DaViT;
 use encoding::Florence2Encoding;
 use projector::Projector;
 
-pub use export::export_bitsandbytes;
 pub use family::FAMILY;
-pub use names::Layout;
+pub use names::Naming;
 pub use native::{cosine_table, native_config};
 pub use processor::{Processor, Task};
 
@@ -61,10 +61,10 @@ impl Florence2 {
     pub fn load(path: &Path, map: bool, compute: Compute) -> Result<Self> {
         if path.is_file() {
             let packed = Packed::open(path, map)?;
-            return family::model(&Parts::of(&packed), Scope::root(&packed, compute));
+            return parts::model(&Parts::of(&packed), Scope::root(&packed, compute));
         }
         let (_, checkpoint, parts) = packing::open(path, map)?;
-        family::model(&parts, Scope::root(&checkpoint, compute))
+        parts::model(&parts, Scope::root(&checkpoint, compute))
     }
 
     fn build(config: Config, settings: Settings, processor: Processor, root: Scope) -> Result<Self> {

@@ -58,7 +58,8 @@ impl SmolVlmEncoding {
         let features = Tensor::from_vec(features, (rows, hidden), &Device::Cpu)?;
         // The last token is the first input of the decoder.
         let seen = self.prompt.ids().len() - 1;
-        Ok(State::Text(self.model.decoder.start(self.prompt.embed(seen, &self.model.tokens, &features)?, 0)?))
+        let x = self.prompt.embed(seen, &self.model.tokens, &features)?;
+        Ok(State::Text(self.model.decoder.start(x, 0)?.state_only()))
     }
 }
 
@@ -96,7 +97,7 @@ impl Encoding for SmolVlmEncoding {
                 model.decoder.layer(prefill)?;
                 let ready = prefill.layers() == model.decoder.layers();
                 if ready {
-                    self.state = State::Ready(model.decoder.finish(prefill)?.1);
+                    self.state = State::Ready(model.decoder.state(prefill)?);
                 }
                 Ok(Advance { phase: Phase::Prefill, part: "prefill".into(), ready })
             }

@@ -9,21 +9,22 @@ mod answer;
 mod config;
 mod connector;
 mod encoding;
+mod export;
 mod family;
+mod parts;
 mod prompt;
 mod tiles;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use tokenizers::Tokenizer;
-
-use config::{Config, ImageConfig};
 use connector::Connector;
 use encoding::SmolVlmEncoding;
-use prompt::Pieces;
-use tiles::Tiles;
 
+pub use answer::clean_up;
+pub use config::{Config, ImageConfig};
 pub use family::FAMILY;
+pub use prompt::{tail, Pieces};
+pub use tiles::{Grid, Tiles};
 
 use super::{Encoding, Model, Request};
 use crate::blocks::{
@@ -31,9 +32,9 @@ use crate::blocks::{
 };
 use crate::generate::Settings;
 use crate::image::RgbImage;
-use crate::kernels::Buffer;
+use crate::kernels::{ActivationScales, Buffer};
 use crate::nn::{Embedding, HeadShape, Linear, PatchConv, QkvNames};
-use crate::text::Vocabulary;
+use crate::text::{TextEncoder, Vocabulary};
 use crate::weights::Scope;
 use crate::{Error, Result};
 
@@ -47,8 +48,8 @@ pub struct SmolVlm {
     image: ImageConfig,
     vocabulary: Vocabulary,
     pieces: Pieces,
-    /// For questions of the caller's own only, so read when there is one.
-    tokenizer: (Buffer, OnceLock<Tokenizer>),
+    /// For questions of the caller's own only.
+    encoder: TextEncoder,
     patches: PatchEmbedding,
     tower: Vit,
     connector: Connector,
@@ -65,12 +66,14 @@ struct Beside {
     image: ImageConfig,
     vocabulary: Vocabulary,
     pieces: Pieces,
-    tokenizer: Buffer,
+    encoder: TextEncoder,
 }
 
 impl SmolVlm {
     fn build(beside: Beside, root: Scope) -> Result<Self> {
-        let Beside { config, settings, image, vocabulary, pieces, tokenizer } = beside;
+        let Beside { config, settings, image, vocabulary, pieces, encoder } = beside;
+        // Inputs have single channels a hundred times as large as the others.
+        let root = root.scaling(ActivationScales::PerBlock);
         let (vision, text) = (root.pp("model.vision_model"), root.pp("model.text_model"));
         let table =
             text.pp("embed_tokens").matrix("weight", config.text_config.vocab_size, config.text_config.hidden_size)?;
@@ -92,23 +95,8 @@ impl SmolVlm {
             image,
             vocabulary,
             pieces,
-            tokenizer: (tokenizer, OnceLock::new()),
+            encoder,
         })
-    }
-
-    /// The ids of a caller's question, and of the start of its answer.
-    fn tail(&self, question: &str) -> Result<Vec<u32>> {
-        let (json, tokenizer) = &self.tokenizer;
-        let tokenizer = match tokenizer.get() {
-            Some(tokenizer) => tokenizer,
-            None => {
-                let read = Tokenizer::from_bytes(json.as_slice());
-                let read =
-                    read.map_err(|error| Error::CorruptModel(format!("the tokenizer of a packed file: {error}")))?;
-                tokenizer.get_or_init(|| read)
-            }
-        };
-        prompt::tail(tokenizer, question)
     }
 }
 
@@ -196,7 +184,8 @@ impl Model for SmolVlm {
         self.check(request)?;
         let splitting = request.image_splitting.unwrap_or(self.image.do_image_splitting);
         let tiles = Tiles::new(&image, &self.image, splitting)?;
-        let tail = request.prompt.as_deref().map(|question| self.tail(question)).transpose()?;
+        let tail =
+            request.prompt.as_deref().map(|question| self.encoder.encode(&prompt::tail(question))).transpose()?;
         let prompt = self.pieces.prompt(tiles.grid(), self.config.image_seq_len(), tail.as_deref());
         let (length, room) = (prompt.ids().len(), self.config.text_config.max_position_embeddings);
         if length > room {

@@ -53,7 +53,7 @@ impl Pieces {
             head: encode(tokenizer, "<|im_start|>User:")?,
             row_end: encode(tokenizer, "\n")?,
             last_row_end: encode(tokenizer, "\n\n")?,
-            tail: tail(tokenizer, QUESTION)?,
+            tail: encode(tokenizer, &tail(QUESTION))?,
             fake: token("<fake_token_around_image>")?,
             global: token("<global-img>")?,
             image,
@@ -85,12 +85,12 @@ impl Pieces {
     }
 }
 
-/// The ids of a question and of the start of its answer.
-///
-/// # Errors
-/// `InvalidArgument` for a question that cannot be encoded.
-pub fn tail(tokenizer: &Tokenizer, question: &str) -> Result<Vec<u32>> {
-    encode(tokenizer, &format!("{question}<end_of_utterance>\nAssistant:"))
+/// A question, and the start of its answer: what stands behind the image.
+pub fn tail(question: &str) -> String {
+    format!(
+        "{question}<end_of_utterance>
+Assistant:"
+    )
 }
 
 fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {

@@ -10,7 +10,7 @@
 //!          8-bit scales               name.absmax     U8   one a block of 64 values
 //!          magnitudes of scales       name.absmax2    F32  one for 256 scales; without double quantization absmax is F32
 //!          mean of the scales         name.offset     F32  one a matrix
-//!          int8 rows                  name            I8   with name.scale F16, one a row
+//!          int8 rows                  name            I8   with name.scale F16, one a row; F32 from a checkpoint in 8 bits
 //!          everything else            name            F16  (or the checkpoint's own type)
 //!          vocabulary                 vocabulary.bytes U8, vocabulary.ends U32: the text of every token id
 //!
@@ -139,7 +139,12 @@ impl Packed {
             Dtype::F16 => Ok(Storage::Float(FloatType::F16, values)),
             Dtype::BF16 => Ok(Storage::Float(FloatType::Bf16, values)),
             Dtype::I8 => {
-                Ok(Storage::Int8 { codes: values, scales: (FloatType::F16, self.part(&format!("{name}.scale"))?) })
+                let name = format!("{name}.scale");
+                let kind = match self.header.entry(&name).map(|entry| entry.dtype) {
+                    Some(Dtype::F32) => FloatType::F32,
+                    _ => FloatType::F16,
+                };
+                Ok(Storage::Int8 { codes: values, scales: (kind, self.part(&name)?) })
             }
             other => Err(self.corrupt(format!("holds {name} as {other:?}"))),
         }

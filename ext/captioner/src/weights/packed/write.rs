@@ -11,7 +11,7 @@ use super::header::{Entry, Header};
 use super::recipe::format_scheme;
 use super::{hex, Form};
 use crate::kernels::{BlockScales, Matrix, Storage};
-use crate::quant::{dynamic, quantize_rows, quantize_with, FloatType, RowScale, Scales, Scheme, Source};
+use crate::quant::{dynamic, quantize_rows, quantize_with, FloatType, Numbers, RowScale, Scales, Scheme};
 use crate::{Error, Result};
 
 /// What a file will hold. Everything but the values is fixed before the first is written.
@@ -51,13 +51,16 @@ impl Contents {
     pub fn declare_tensor(&mut self, name: &str, shape: &[usize], form: Form, kept: &Storage) {
         match (form, kept) {
             (_, Storage::Blocks { scheme, scales, .. }) => self.declare_blocks(name, shape, *scheme, own_map(scales)),
+            (_, Storage::Int8 { scales, .. }) => self.declare_rows(name, shape, scales.0),
             (Form::Blocks(scheme, _), _) => self.declare_blocks(name, shape, scheme, false),
-            (Form::Int8, _) | (_, Storage::Int8 { .. }) => {
-                self.part(name.into(), Class::Codes, Dtype::I8, shape);
-                self.part(format!("{name}.scale"), Class::Half, Dtype::F16, &shape[..1]);
-            }
+            (Form::Int8, _) => self.declare_rows(name, shape, FloatType::F16),
             (Form::Kept, Storage::Float(kind, _)) => self.declare(name, dtype(*kind), shape),
         }
+    }
+
+    fn declare_rows(&mut self, name: &str, shape: &[usize], scales: FloatType) {
+        self.part(name.into(), Class::Codes, Dtype::I8, shape);
+        self.declare(&format!("{name}.scale"), dtype(scales), &shape[..1]);
     }
 
     fn declare_blocks(&mut self, name: &str, shape: &[usize], scheme: Scheme, own_map: bool) {
@@ -174,8 +177,12 @@ impl Writer {
                     }
                 }
             }
+            (_, Storage::Int8 { codes, scales }) => {
+                self.write(name, codes.as_slice())?;
+                self.write(&format!("{name}.scale"), scales.1.as_slice())
+            }
             (Form::Blocks(scheme, fit), Storage::Float(kind, values)) => {
-                let quantized = quantize_with(Source::Bytes(*kind, values.as_slice()), scheme, fit).map_err(named)?;
+                let quantized = quantize_with(Numbers::Bytes(*kind, values.as_slice()), scheme, fit).map_err(named)?;
                 self.write(name, quantized.codes())?;
                 match quantized.scales() {
                     Scales::Plain(scales) => self.write(&format!("{name}.absmax"), &floats(scales)),
@@ -187,16 +194,14 @@ impl Writer {
                 }
             }
             (Form::Int8, Storage::Float(kind, values)) => {
-                let source = Source::Bytes(*kind, values.as_slice());
+                let source = Numbers::Bytes(*kind, values.as_slice());
                 let rows = quantize_rows(source, matrix.rows(), RowScale::F16).map_err(named)?;
-                let codes: Vec<u8> = rows.view().codes().iter().map(|c| *c as u8).collect();
                 let scales = (0..matrix.rows()).map(|row| half::f16::from_f32(rows.view().scale(row)));
                 let scales: Vec<u8> = scales.flat_map(half::f16::to_le_bytes).collect();
-                self.write(name, &codes)?;
+                self.write(name, rows.view().code_bytes())?;
                 self.write(&format!("{name}.scale"), &scales)
             }
             (Form::Kept, Storage::Float(_, values)) => self.write(name, values.as_slice()),
-            (_, Storage::Int8 { .. }) => Err(Error::Internal(format!("tensor {name} is packed already"))),
         }
     }
 

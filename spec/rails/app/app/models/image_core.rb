@@ -5,7 +5,9 @@ class ImageCore < ApplicationRecord
   include MemeCaptioner::Captionable
 
   belongs_to :image_path
-  enum status: { not_started: 0, done: 1, failed: 2 }
+  # Rails 7 takes the name and the values apart, Rails 8 no longer together.
+  states = { not_started: 0, done: 1, failed: 2 }
+  ActiveRecord::VERSION::MAJOR < 7 ? enum(status: states) : enum(:status, states)
 
   captions :description, from: :source_file_path, error: :caption_error, limit: nil,
                          model: -> { ImageToText.current_name }

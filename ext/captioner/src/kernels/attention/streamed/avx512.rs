@@ -3,8 +3,10 @@
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
-use super::bf16::PAIRS;
 use crate::kernels::panels::{Line, LINES, WIDTH};
+
+/// Pairs of keys whose weights exist at a time: whole groups of three, few enough to stay in the first-level cache.
+pub const PAIRS: usize = 48;
 
 /// Calls a kernel for the rows that there are, or for the most that it takes.
 macro_rules! by_rows_of {

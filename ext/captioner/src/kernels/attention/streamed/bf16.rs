@@ -12,15 +12,12 @@
 
 use std::ops::Range;
 
-use super::avx512::{self, Tile};
+use super::avx512::{self, Tile, PAIRS};
 use crate::kernels::attention::Streamed;
 use crate::kernels::panels::bf16::round_row;
 use crate::kernels::panels::{interleave, Line, LINES, WIDTH};
 use crate::kernels::product::transpose;
 use crate::kernels::Isa;
-
-/// Pairs of keys whose weights exist at a time: whole groups of three, few enough to stay in the first-level cache.
-pub const PAIRS: usize = 48;
 
 /// Two ones.
 const ONES: u32 = 0x3F80_3F80;

@@ -93,7 +93,7 @@ impl Panel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::matmul::Epilogue;
+    use crate::kernels::epilogue::Epilogue;
     use crate::kernels::panels::tests::{nf4, values};
     use half::bf16;
 

@@ -1,6 +1,6 @@
 //! Rows rounded to int8 in blocks of 64.
 
-use super::activations::round_row;
+use super::rows::round_row;
 use crate::kernels::isa::Isa;
 use crate::kernels::matrix::ActivationScales;
 
@@ -10,19 +10,20 @@ const BLOCK: usize = ActivationScales::BLOCK;
 /// As [`round_row`], each [`ActivationScales::BLOCK`] for itself; gives every block's scale and sum to `add`.
 pub fn round_blocks(isa: Isa, x: &[f32], codes: &mut [i8], mut add: impl FnMut((f32, i32))) {
     assert_eq!(x.len(), codes.len());
-    let mut done = 0;
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut))]
+    let (mut x, mut codes) = (x, codes);
     #[cfg(target_arch = "x86_64")]
-    if isa >= Isa::Avx512 {
-        while x.len() - done >= BLOCK {
-            let count = ((x.len() - done) / BLOCK).min(avx512::MOST);
-            // SAFETY: the set is only chosen where the processor has it; there are as many values and codes.
-            let (scales, sums) = unsafe { avx512::round(x.as_ptr().add(done), count, codes.as_mut_ptr().add(done)) };
-            (0..count).for_each(|i| add((scales[i], sums[i])));
-            done += count * BLOCK;
-        }
+    while isa >= Isa::Avx512 && x.len() >= BLOCK {
+        let count = (x.len() / BLOCK).min(avx512::MOST);
+        let (now, later) = x.split_at(count * BLOCK);
+        let (out, rest) = codes.split_at_mut(count * BLOCK);
+        // SAFETY: the set is only chosen where the processor has it; there are as many values and codes.
+        let (scales, sums) = unsafe { avx512::round(now.as_ptr(), count, out.as_mut_ptr()) };
+        (0..count).for_each(|i| add((scales[i], sums[i])));
+        (x, codes) = (later, rest);
     }
-    let rest = x[done..].chunks(BLOCK).zip(codes[done..].chunks_mut(BLOCK));
-    rest.for_each(|(x, codes)| add(round_row(isa, x, codes)));
+    let blocks = x.chunks(BLOCK).zip(codes.chunks_mut(BLOCK));
+    blocks.for_each(|(x, codes)| add(round_row(isa, x, codes)));
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -7,7 +7,7 @@ use crate::kernels::isa::Isa;
 use crate::kernels::matrix::{Matrix, Storage};
 use crate::quant::{Floats, QuantizedRef};
 
-use super::activations::round_row;
+use super::rows::round_row;
 
 /// The byte that stands for zero.
 pub const ZERO: u8 = 128;

@@ -9,13 +9,15 @@
 mod activations;
 mod blocks;
 mod codes;
+mod rows;
 mod tile;
 
 use super::{interleave::interleave, Line, Output, LINES, WIDTH};
 use crate::kernels::isa::Isa;
 use crate::kernels::matrix::Matrix;
 
-pub use activations::{round_row, Activations};
+pub use activations::Activations;
+pub use rows::round_row;
 
 use codes::{Codes, ZERO};
 

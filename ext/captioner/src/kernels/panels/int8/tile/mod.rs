@@ -37,7 +37,7 @@ pub fn multiply(isa: Isa, x: &Activations, lines: &[Line], scales: &[f32], outpu
 mod tests {
     use super::super::Panel;
     use super::*;
-    use crate::kernels::matmul::Epilogue;
+    use crate::kernels::epilogue::Epilogue;
     use crate::kernels::matrix::ActivationScales::{PerBlock, PerRow};
     use crate::kernels::panels::tests::{nf4, values};
     use crate::kernels::panels::WIDTH;

@@ -1,0 +1,35 @@
+//! What the kernels of an instruction set get: some features of a weight, and the rows.
+
+use super::rounded::Rounded;
+
+/// Features in 4-bit blocks.
+pub struct BlockGroup<'a> {
+    /// The bytes of each feature's row.
+    pub nibbles: &'a [u8],
+    pub bytes: usize,
+    /// A scale for each 64 values of each feature, `[count, blocks]`, and sixteen more that are not used.
+    pub scales: &'a [f32],
+    pub blocks: usize,
+    pub table: &'a [u8; 16],
+    pub x: &'a Rounded,
+    pub count: usize,
+}
+
+/// Features in int8.
+pub struct ByteGroup<'a> {
+    /// `[count, cols]`
+    pub codes: &'a [u8],
+    pub cols: usize,
+    pub x: &'a Rounded,
+    pub count: usize,
+}
+
+/// Features in floating-point numbers.
+pub struct FloatGroup<'a> {
+    /// `[count, cols]` numbers.
+    pub bytes: &'a [u8],
+    pub cols: usize,
+    /// `[rows, cols]`
+    pub x: &'a [f32],
+    pub count: usize,
+}

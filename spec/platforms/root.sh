@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# Fresh Debian root file systems: made by debootstrap, entered by chroot in namespaces of their own, gone afterwards.
+# Sourced by bin/platforms and rakelib/native; $project is set there.
+
+# What is made, and what is downloaded, which also a later checkout uses; both may be deleted at any time.
+cache=$project/tmp/platforms
+downloads=${XDG_CACHE_HOME:-$HOME/.cache}/meme_captioner-platforms
+mkdir -p "$cache" "$downloads"
+
+# The mirror that this machine's apt uses, for the suite's release or its security updates.
+mirror() { # mirror security|main
+  apt-get indextargets --format '$(RELEASE) $(REPO_URI) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null |
+    awk -v kind="$1" '$2 ~ /debian/ && ($1 ~ /-security$/) == (kind == "security") { print $2; exit }'
+}
+
+# What keeps roots from being made here, or nothing.
+obstacle() {
+  if [ "$(id -u)" -ne 0 ]; then echo "it needs root"
+  elif ! command -v debootstrap >/dev/null; then echo "debootstrap is not installed"
+  elif [ -z "$(mirror main)" ]; then echo "apt knows no Debian mirror"
+  elif ! unshare --mount --pid --fork true 2>/dev/null; then echo "mounting is not allowed"
+  fi
+}
+
+make_root() { # make_root ROOT SUITE
+  local root=$1 suite=$2 archives=$downloads/$2 main security
+  main=$(mirror main) security=$(mirror security)
+  mkdir -p "$archives" "$(dirname "$root")"
+  remove_root "$root"
+  debootstrap --variant=minbase --cache-dir="$archives" --include=ca-certificates,git "$suite" "$root" "$main"
+  {
+    echo "deb $main $suite main"
+    case $suite in
+      sid) echo "deb $main experimental main" ;;
+      *)
+        echo "deb $main $suite-updates main"
+        [ -z "$security" ] || echo "deb $security $suite-security main"
+        ;;
+    esac
+  } >"$root/etc/apt/sources.list"
+  apt-config dump Acquire | grep -iE '^Acquire::(http|https|Check-Valid-Until|Retries)' >"$root/etc/apt/apt.conf.d/90machine" || true
+  echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/90throwaway"
+  cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt" 2>/dev/null || true
+  mkdir -p "$root$project"
+  (cd "$project" && git ls-files --cached --others --exclude-standard -z | xargs -0 ls -d 2>/dev/null |
+    tar --create --files-from=- ) | tar --extract --touch --no-same-owner --directory "$root$project"
+}
+
+# Runs a command line in the root; its mounts end with it. What `binds` names ("FROM TO", one a line) is bound into the root.
+enter() { # enter ROOT COMMANDS
+  local root=$1
+  ROOT=$root PROJECT=$project BINDS=${binds:-} unshare --mount --pid --fork --kill-child --propagation private bash -euc '
+    mount -t proc proc "$ROOT/proc"
+    mount --rbind /sys "$ROOT/sys"
+    mount --rbind /dev "$ROOT/dev"
+    while read -r from to; do
+      [ -n "$from" ] || continue
+      mkdir -p "$ROOT$to"
+      mount --bind "$from" "$ROOT$to"
+    done <<<"$BINDS"
+    # Not exec: this shell is the first process of its namespace, and takes the orphans that the specs leave.
+    env -i HOME=/root USER=root LANG=C.UTF-8 TERM=dumb PATH=/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+      http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" no_proxy="${no_proxy:-}" RUSTUP_AUTO_INSTALL=0 \
+      CARGO_BUILD_BUILD_DIR=/build ROOT_PROJECT="$PROJECT" \
+      chroot "$ROOT" bash -euo pipefail -c "cd \"\$ROOT_PROJECT\"; $1"
+    exit # so that bash does not exec the line before
+  ' enter "$2"
+}
+
+remove_root() { # remove_root ROOT: nothing is mounted in it outside of `enter`
+  case $1 in "$cache"/roots/*) rm -rf --one-file-system "$1" ;; esac
+}
+
+# Unpacks a suite's Ruby for an architecture below /opt of a root, where `ruby` runs it: with its own C library, under qemu where
+# the architecture is another one.
+unpack_ruby() { # unpack_ruby ROOT ARCHITECTURE ABI SUITE+SUITE
+  local root=$1 ruby=/opt/$2-ruby$3 debian=amd64 main archives=$downloads/ruby$3-$2
+  local run="exec chroot $ruby /usr/bin/ruby$3"
+  if [ "$2" = aarch64 ]; then
+    debian=arm64
+    run="exec qemu-$2 -L $ruby $ruby/usr/bin/ruby$3"
+  fi
+  main=$(mirror main)
+  mkdir -p "$archives"
+  binds="$binds
+$archives /archives" enter "$root" "
+    mkdir -p $ruby/lists/partial $ruby/usr/lib $ruby/usr/lib64
+    ln -s usr/lib usr/lib64 $ruby/
+    printf 'deb $main %s main\n' ${4//+/ } >$ruby/sources.list
+    options=(-qq -o Dir::Etc::sourcelist=$ruby/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$ruby/lists
+      -o APT::Architecture=$debian -o APT::Architectures::=$debian -o APT::Sandbox::User=root -o Dir::State::status=/dev/null)
+    apt-get \"\${options[@]}\" update
+    cd /archives
+    packages=(ruby$3 libruby$3 ruby$3-dev ruby-rubygems libc6 libgcc-s1 libcrypt1 libgmp10 zlib1g libyaml-0-2)
+    apt-get \"\${options[@]}\" download \"\${packages[@]}\" || { rm -f *.deb; exit 1; }
+    for package in \"\${packages[@]}\"; do
+      dpkg --fsys-tarfile \"\$(ls -t \${package}_*.deb | head -n 1)\" | tar --extract --keep-directory-symlink --directory $ruby
+    done
+    rm -rf $ruby/lists
+    printf '%s\n' '#!/bin/sh' '$run \"\$@\"' >$ruby/ruby
+    chmod 755 $ruby/ruby
+    $ruby/ruby -v"
+}
