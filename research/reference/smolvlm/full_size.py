@@ -3,7 +3,7 @@
     python -m smolvlm.full_size --files FOLDER --out DIR [--sizes 256m,500m] [--new-tokens 16] [--write-only]
 
 FOLDER/smolvlm-256m and FOLDER/smolvlm-500m hold the published config.json, FOLDER/smolvlm-256m the tokenizer and the
-processor's files, which both share. DIR/SIZE is then a checkpoint (bf16) and DIR/SIZE.jsonl has a line for each picture:
+processor's files, which both share. DIR/smolvlm-SIZE is then a checkpoint (bf16) and DIR/SIZE.jsonl has a line for each picture:
 grid, ids, the narrowest choice (the gap of the two best logits), seconds, and the sha256 of the weights. With random weights a gap below 1e-3 is a tie:
 where ids differ there, neither side is wrong. The end token's row is like any other, so answers are as long as they may be.
 """
@@ -32,7 +32,7 @@ SHAPES = ((628, 628), (640, 200))  # 4x4 tiles and the whole picture; 2x4 and th
 
 def checkpoint(size: str, files: Path, out: Path) -> Path:
     """The checkpoint's folder, made where it is not there."""
-    folder = out / size
+    folder = out / f"smolvlm-{size}"
     if not (folder / "model.safetensors").exists():
         config = json.loads((files / f"smolvlm-{size}/config.json").read_text())
         seeded.write(config, SEEDS[size], folder)
