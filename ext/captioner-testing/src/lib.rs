@@ -17,9 +17,11 @@ use serde_json::{json, Value};
 
 mod list;
 pub mod moondream2;
+mod picture;
 
 pub use list::{tensors, Tensor};
 use list::{EMBEDDING, LOGITS_BIAS};
+pub use picture::picture;
 
 pub use captioner::models::florence2::{cosine_table, native_config, Naming};
 

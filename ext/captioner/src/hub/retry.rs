@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::client::{Attempt, Failure};
+use super::failure::{Attempt, Failure};
 use super::{random, Settings};
 use crate::error::{Error, Result};
 

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::export::Exported;
+use super::export::exported::Exported;
 use super::model::{Model, Request};
 use super::parts::Parts;
 use crate::weights::packed::{Part, Recipe};
@@ -9,7 +9,7 @@ use crate::weights::{Names, Scope, Source};
 use crate::{Error, Result};
 
 /// Writes a model's tensors in another form.
-pub type Export = fn(&dyn Source, &Parts) -> Result<Exported>;
+pub type Export = fn(&Family, &dyn Source, &Parts) -> Result<Exported>;
 
 /// A family of models: everything that the rest of the library knows about it. A family is one folder, and one line in
 /// [`super::FAMILIES`].

@@ -5,13 +5,12 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::fit::{self, Fit};
+use super::nearest::{nearest, STRIDE};
 use super::{cascade_sum, dynamic, Codebook, Numbers, Quantized, Scales, Scheme};
 use crate::error::{Error, Result};
 
 /// Blocks of one parallel task: enough work to outweigh handing it out.
 const BLOCKS_PER_TASK: usize = 512;
-/// Values that are widened and encoded at a time. Divides every block size.
-pub(super) const STRIDE: usize = 32;
 /// The smallest divisor, as in bitsandbytes: a block of zeros divides by it instead of by zero.
 const TINY: f32 = 1e-38;
 
@@ -113,17 +112,6 @@ fn encode(values: &[f32], scaled: impl Fn(f32) -> f32, bounds: &[f32; 15], codes
             *code = pair[0] << 4 | pair[1];
         }
     }
-}
-
-/// For each value the number of bounds strictly below it. Bounds outside, values inside: that order vectorizes.
-pub(super) fn nearest(values: &[f32; STRIDE], bounds: &[f32; 15]) -> [u8; STRIDE] {
-    let mut codes = [0u8; STRIDE];
-    for bound in bounds {
-        for (code, value) in codes.iter_mut().zip(values) {
-            *code += u8::from(value > bound);
-        }
-    }
-    codes
 }
 
 /// Quantizes scales: what remains of each after their mean is taken off, in dynamic 8-bit blocks.

@@ -29,6 +29,7 @@ pub mod dynamic;
 mod encode;
 mod fit;
 mod int8;
+mod nearest;
 mod numbers;
 mod scheme;
 mod sum;

@@ -7,12 +7,11 @@
 //! *.json, merges.txt       the tokenizer and the processor, as the source folder has them
 //! ```
 
+pub(super) mod exported;
 mod folder;
 mod held;
 
 use std::path::Path;
-
-use serde_json::Value;
 
 use super::packing::{self, family};
 use super::Parts;
@@ -22,15 +21,8 @@ use crate::{Error, Result};
 
 use folder::Folder;
 
+pub use exported::Exported;
 pub use held::Held;
-
-/// What a family makes of a model for others.
-pub struct Exported {
-    /// JSON files by name.
-    pub files: Vec<(&'static str, Value)>,
-    /// Tensors by the names that others give them.
-    pub tensors: Vec<(String, Held)>,
-}
 
 /// Writes the model in `source` (a checkpoint folder or a packed file) to the folder `out`, which must not exist or be empty. It
 /// appears whole or not at all.
@@ -54,14 +46,14 @@ pub fn export(source: &Path, out: &Path) -> Result<()> {
         let (_, checkpoint, parts) = packing::open(source, true)?;
         (Box::new(checkpoint), parts)
     };
-    let Exported { files, tensors } = export(weights.as_ref(), &parts)?;
+    let Exported { files, tensors } = export(family, weights.as_ref(), &parts)?;
     let folder = Folder::create(out)?;
     for (name, value) in &files {
         folder.write(name, value)?;
     }
-    match parts.tokenizer() {
+    match parts.encoder() {
         _ if source.is_dir() => folder.copy_rest(source)?,
-        Ok(tokenizer) => folder.write_bytes("tokenizer.json", tokenizer.as_slice())?,
+        Ok(encoder) => folder.write_bytes("tokenizer.json", &encoder.json()?)?,
         // A family that keeps no tokenizer in a packed file.
         Err(_) => {}
     }

@@ -13,10 +13,10 @@ use serde_json::{json, Value};
 
 use super::names::{Naming, TOKEN_EMBEDDINGS};
 use super::native::{cosine_table, native_config};
-use super::{family, FAMILY};
+use super::parts;
 use crate::kernels::Compute;
 use crate::models::export::{Exported, Held};
-use crate::models::{packing, Model, Parts};
+use crate::models::{packing, Family, Model, Parts};
 use crate::quant::Scheme;
 use crate::weights::{Scope, Source};
 use crate::{Error, Result};
@@ -30,20 +30,20 @@ const SOURCES: [&str; 2] = ["spatial_avg_pool", "temporal_avg_pool"];
 ///
 /// # Errors
 /// Those of loading it, and `UnsupportedModel` for what the native layout cannot say.
-pub fn export(weights: &dyn Source, parts: &Parts) -> Result<Exported> {
+pub fn export(family: &Family, weights: &dyn Source, beside: &Parts) -> Result<Exported> {
     // Loading says whether it is a model that works, and with which settings.
-    let model = family::model(parts, Scope::root(weights, Compute::Exact))?;
-    let own = parts.get("config")?;
+    let model = parts::model(beside, Scope::root(weights, Compute::Exact))?;
+    let own = beside.get("config")?;
     let (mut config, generation) = configurations(&own, json(model.settings())?)?;
-    let tensors = read(&own, parts, weights)?;
+    let tensors = read(family, &own, beside, weights)?;
     config["quantization_config"] = quantization(&tensors);
     Ok(Exported { files: vec![("config.json", config), ("generation_config.json", generation)], tensors })
 }
 
 /// Every tensor under its native name.
-fn read(config: &Value, parts: &Parts, weights: &dyn Source) -> Result<Vec<(String, Held)>> {
+fn read(family: &Family, config: &Value, beside: &Parts, weights: &dyn Source) -> Result<Vec<(String, Held)>> {
     let mut held = vec![temporal_table(config)?];
-    for request in packing::requests(&FAMILY, parts, weights)? {
+    for request in packing::requests(family, beside, weights)? {
         let (name, shape) = (request.name.as_str(), request.shape);
         if name == "language_model.final_logits_bias" {
             return Err(unsupported("a final_logits_bias"));

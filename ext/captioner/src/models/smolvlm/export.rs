@@ -2,10 +2,10 @@
 
 use serde_json::{json, Value};
 
-use super::family::{CONFIG, GENERATION, IMAGE};
-use super::{Config, FAMILY};
+use super::config::Config;
+use super::parts::{CONFIG, GENERATION, IMAGE};
 use crate::models::export::{Exported, Held};
-use crate::models::{packing, Parts};
+use crate::models::{packing, Family, Parts};
 use crate::weights::packed::Part;
 use crate::weights::Source;
 use crate::Result;
@@ -14,13 +14,13 @@ use crate::Result;
 ///
 /// # Errors
 /// Those of loading it.
-pub fn export(weights: &dyn Source, parts: &Parts) -> Result<Exported> {
+pub fn export(family: &Family, weights: &dyn Source, parts: &Parts) -> Result<Exported> {
     let mut tensors = Vec::new();
-    for request in packing::requests(&FAMILY, parts, weights)? {
+    for request in packing::requests(family, parts, weights)? {
         let (name, shape) = (request.name.as_str(), request.shape.clone());
         let matrix = weights.matrix(name, &shape)?;
         let is_linear =
-            request.is_matrix && shape.len() == 2 && matches!((FAMILY.part)(name), Some(Part::Vision | Part::Decoder));
+            request.is_matrix && shape.len() == 2 && matches!((family.part)(name), Some(Part::Vision | Part::Decoder));
         let held = if is_linear { Held::rows(name, &matrix, shape)? } else { Held::float(matrix, shape) };
         tensors.push((name.to_string(), held));
     }
