@@ -5,9 +5,9 @@ require_relative "lib/meme_captioner/version"
 Gem::Specification.new do |spec|
   spec.name = "meme_captioner"
   spec.version = MemeCaptioner::VERSION
-  spec.summary = "Image captions with Florence-2 inside the Ruby process, on the CPU"
-  spec.description = "Captions images and reads their text with Florence-2, computed in Rust inside the Ruby process: " \
-                     "no Python, no service to run beside the application, no GPU."
+  spec.summary = "Captions of images inside the Ruby process, on the CPU"
+  spec.description = "Captions images, reads their text and answers questions about them with small open models, computed in " \
+                     "Rust inside the Ruby process: no Python, no service to run beside the application, no GPU."
   spec.authors = ["The meme_captioner developers"]
   spec.license = "MIT"
   spec.required_ruby_version = ">= 3.1"

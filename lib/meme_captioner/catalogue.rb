@@ -61,7 +61,15 @@ module MemeCaptioner
       { "model.safetensors" => [3_854_538_376, nil] }, label: MOONDREAM_LABEL
     )
 
-    TINY = { family: :florence2, path: File.expand_path("../../data/Florence-2-tiny", __dir__) }.freeze
+    # Facts of a model that comes with the gem.
+    # @return [Hash] for {ModelInfo}
+    # @api private
+    def self.folder(family, name)
+      { family: family, path: File.expand_path("../../data/#{name}", __dir__) }.freeze
+    end
+
+    FLORENCE_TINY = folder(:florence2, "Florence-2-tiny")
+    SMOLVLM_TINY = folder(:smolvlm, "SmolVLM-tiny")
 
     # The rows of an application's seeds, in their order; the first is the default.
     SEEDED = [
@@ -91,9 +99,11 @@ module MemeCaptioner
     # Selectable, but no rows of the seeds: the stand-in for tests, and the models that come with the gem.
     UNSEEDED = [
       ModelInfo.new(name: "test", family: :test, summary: "Needs no weights: answers with the name of the file."),
-      ModelInfo.new(name: "Florence-2-tiny", **TINY, summary: "A small Florence-2 that comes with the gem."),
-      ModelInfo.new(name: "Florence-2-tiny-int4", **TINY, quantization: :nf4,
-                    summary: "Florence-2-tiny in 4 bits (NF4, double quantization).")
+      ModelInfo.new(name: "Florence-2-tiny", **FLORENCE_TINY, summary: "A small Florence-2 that comes with the gem."),
+      ModelInfo.new(name: "Florence-2-tiny-int4", **FLORENCE_TINY, quantization: :nf4,
+                    summary: "Florence-2-tiny in 4 bits (NF4, double quantization)."),
+      ModelInfo.new(name: "SmolVLM-tiny", **SMOLVLM_TINY, summary: "A small SmolVLM that comes with the gem."),
+      ModelInfo.new(name: "SmolVLM-tiny-int8", **SMOLVLM_TINY, quantization: :int8, summary: "SmolVLM-tiny in 8 bits.")
     ].freeze
 
     # @return [Array<ModelInfo>] every model known without registering it

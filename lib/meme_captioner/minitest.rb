@@ -5,6 +5,7 @@ require "meme_captioner"
 require_relative "minitest/stubs"
 require_relative "minitest/assertions"
 
+# Where an application's tests are.
 module Minitest
   # Every test, those of ActiveSupport and of Minitest's spec style included.
   class Test

@@ -8,11 +8,13 @@ module House
     LINES = 400
     CODE = %r{\.(?:rs|rb|rake|py|erb|js|css)\z|\A(?:bin|exe|research/bench)/[^.]+\z}
     FAMILY = /florence|smolvlm|idefics|moondream/i
-    # Where a family is at home, where data and figures of models are, and what is about them.
+    # Where a family is at home, where data and figures of models are, what is about them, and what makes checkpoints and
+    # pictures for tests.
     MAY_NAME = %r{
       \A(?:
         ext/captioner/src/models/ | lib/meme_captioner/families(?:/|\.rb) | lib/meme_captioner/catalogue(?:/|\.rb) |
         data/ | docs/ | research/ | spec/ | ext/captioner/tests/ | ext/captioner-testing/ | rakelib/house/ |
+        ext/captioner/examples/(?:seeded_checkpoint|moondream2_crops)\.rs\z |
         (?:README|CHANGELOG|CONTRIBUTING)\.md\z
       )
     }x

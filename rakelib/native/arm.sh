@@ -29,10 +29,12 @@ for ruby in 3.1:bookworm 3.3:trixie 3.4:sid+experimental; do
     cd /tmp
     time /opt/aarch64-ruby$version/ruby -S /opt/aarch64-ruby$version/usr/bin/gem$version install --local --no-document meme_captioner.gem
     time /opt/aarch64-ruby$version/ruby -w -r meme_captioner -e '
-      ARGV.each { |meme| puts MemeCaptioner.select(%q(Florence-2-tiny)).extract(meme) }' $project/data/memes/meme-0[45].* >/tmp/captions
+      name = MemeCaptioner::Catalogue.bundled.first.name
+      ARGV.each { |meme| puts MemeCaptioner.select(name).extract(meme) }' $project/data/memes/meme-0[45].* >/tmp/captions
     cat /tmp/captions
     rm -rf /tmp/gems"
-  ruby -I lib -r meme_captioner -e 'ARGV.each { |meme| puts MemeCaptioner.select("Florence-2-tiny").extract(meme) }' \
+  ruby -I lib -r meme_captioner -e 'name = MemeCaptioner::Catalogue.bundled.first.name
+    ARGV.each { |meme| puts MemeCaptioner.select(name).extract(meme) }' \
     data/memes/meme-0[45].* | cmp - "$root/tmp/captions"
   echo "aarch64, Ruby $version: installed, and the captions are this machine's"
 done

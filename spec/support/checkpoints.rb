@@ -48,7 +48,7 @@ module Checkpoints
     def base
       @base ||= folder("base").tap do |folder|
         tokenizer = "#{Commands::ROOT}/ext/captioner/tests/fixtures/florence2/tokenizer.json"
-        run = %w[cargo run --quiet --release --locked --package captioner --example seeded_checkpoint --]
+        run = %w[cargo run --quiet --release --locked --package captioner-testing --example seeded_checkpoint --]
         written = system(*run, "--config", "base", "--seed", "1", "--tokenizer", tokenizer, "--out", folder,
                          chdir: Commands::ROOT, out: File::NULL)
         raise "the example seeded_checkpoint failed" unless written

@@ -26,8 +26,6 @@ module Specimens
 
     def smolvlm
       folder = "#{Commands::ROOT}/data/SmolVLM-tiny"
-      return unless File.exist?("#{folder}/config.json")
-
       Specimen.new(title: "SmolVLM", folder: folder, quick: Checkpoints.whole(folder), learned: true)
     end
 

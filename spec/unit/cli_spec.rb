@@ -63,7 +63,8 @@ RSpec.describe MemeCaptioner::CLI do
     out.truncate(0)
     out.rewind
     start("models", "--json")
-    expect(JSON.parse(out.string.lines.first)).to include("name" => "Florence-2-base", "supported" => true)
+    expect(JSON.parse(out.string.lines.first))
+      .to include("name" => "Florence-2-base", "supported" => true, "family" => "florence2", "tasks" => include("<OCR>"))
   end
 
   it "tells its version and how it is used" do

@@ -11,8 +11,9 @@ RSpec.describe MemeCaptioner::Configuration do
   it "reads every setting from the environment" do
     env = { "MEME_CAPTIONER_THREADS" => "3", "MEME_CAPTIONER_MAX_CONCURRENT" => "1", "MEME_CAPTIONER_CACHE_DIR" => "/models",
             "MEME_CAPTIONER_OFFLINE" => "1", "MEME_CAPTIONER_MAX_PIXELS" => "100", "MEME_CAPTIONER_MEMORY_LIMIT" => "1000",
-            "MEME_CAPTIONER_MAP_WEIGHTS" => "no", "MEME_CAPTIONER_APPLY_ORIENTATION" => "off", "MEME_CAPTIONER_RECIPE" => "balanced", "MEME_CAPTIONER_ALLOW_WITHHELD" => "1",
-            "MEME_CAPTIONER_COMPUTE" => "bf16", "MEME_CAPTIONER_LOGGER" => "stdout" }
+            "MEME_CAPTIONER_MAP_WEIGHTS" => "no", "MEME_CAPTIONER_APPLY_ORIENTATION" => "off",
+            "MEME_CAPTIONER_RECIPE" => "balanced", "MEME_CAPTIONER_ALLOW_WITHHELD" => "1", "MEME_CAPTIONER_COMPUTE" => "bf16",
+            "MEME_CAPTIONER_LOGGER" => "stdout" }
     expect(env.keys).to match_array(described_class::SETTINGS.keys.map { |name| "MEME_CAPTIONER_#{name.upcase}" })
     expect(described_class.new(env).to_h).to include(
       threads: 3, max_concurrent: 1, cache_dir: "/models", offline: true, max_pixels: 100, memory_limit: 1000, map_weights: false,

@@ -6,7 +6,8 @@ RSpec.describe MemeCaptioner::Registry do
   let(:names) { registry.all.map(&:name) }
 
   it "knows the seeds, the test model and the bundled models, in this order" do
-    expect(names).to eq(MemeCaptioner::Seeds.available_models + %w[test Florence-2-tiny Florence-2-tiny-int4])
+    bundled = %w[Florence-2-tiny Florence-2-tiny-int4 SmolVLM-tiny SmolVLM-tiny-int8]
+    expect(names).to eq [*MemeCaptioner::Seeds.available_models, "test", *bundled]
   end
 
   it "hands out frozen facts" do

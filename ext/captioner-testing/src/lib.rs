@@ -17,16 +17,18 @@ use serde_json::{json, Value};
 
 mod list;
 pub mod moondream2;
+mod picture;
 
 pub use list::{tensors, Tensor};
 use list::{EMBEDDING, LOGITS_BIAS};
+pub use picture::picture;
 
-pub use captioner::models::florence2::{cosine_table, native_config, Layout};
+pub use captioner::models::florence2::{cosine_table, native_config, Naming};
 
 /// What to draw, beside the configuration.
 #[derive(Debug, Clone)]
 pub struct Options {
-    pub layout: Layout,
+    pub naming: Naming,
     pub seed: u64,
     /// Under which names the token embedding is stored: `shared`, `encoder`, `decoder`, `lm_head`.
     pub tied: Vec<String>,
@@ -36,8 +38,8 @@ pub struct Options {
 
 impl Options {
     /// The embedding stored once, as `shared`, and no logits bias: what real checkpoints have.
-    pub fn new(layout: Layout, seed: u64) -> Self {
-        Options { layout, seed, tied: vec!["shared".into()], logits_bias: 0.0 }
+    pub fn new(naming: Naming, seed: u64) -> Self {
+        Options { naming, seed, tied: vec!["shared".into()], logits_bias: 0.0 }
     }
 }
 
@@ -59,9 +61,9 @@ pub fn write_checkpoint(config: &Value, options: &Options, dir: &Path) -> io::Re
 
 /// Under which names a tensor of the Microsoft layout is stored.
 fn stored_names(name: &str, options: &Options) -> io::Result<Vec<String>> {
-    let native = options.layout == Layout::Native;
+    let native = options.naming == Naming::Native;
     if name != EMBEDDING {
-        return Ok(if native && name == LOGITS_BIAS { Vec::new() } else { vec![options.layout.name(name)] });
+        return Ok(if native && name == LOGITS_BIAS { Vec::new() } else { vec![options.naming.name(name)] });
     }
     let name = |tied: &String| match (tied.as_str(), native) {
         ("shared", false) => Ok(EMBEDDING.to_string()),

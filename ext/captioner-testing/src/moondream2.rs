@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{json, Value};
 
 use super::{Drawn, Tensor};
+
+/// `model_type` of the published checkpoint, and of those made here.
+pub const MODEL_TYPE: &str = "moondream1";
 
 /// Attention must look at something, and a decoder whose residual stream still is the last token repeats it for ever.
 const GAINS: [(&str, f64); 2] = [("attn.qkv", 1.5), ("mlp.fc2", 2.0)];
@@ -41,6 +44,11 @@ const DEFAULTS: [(&str, &[(&str, usize)]); 3] = [
         ],
     ),
 ];
+
+/// The configuration that is all defaults: 1.9 billion weights.
+pub fn published_config() -> Value {
+    json!({"architectures": ["HfMoondream"], "model_type": MODEL_TYPE, "config": {}})
+}
 
 /// Writes `config.json` and `model.safetensors` (f16) into `dir`.
 pub fn write_checkpoint(config: &Value, seed: u64, dir: &Path) -> io::Result<()> {

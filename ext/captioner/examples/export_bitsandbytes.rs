@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use captioner::models::florence2::export_bitsandbytes;
+use captioner::models::export;
 use captioner::runtime;
 
 fn main() {
@@ -14,7 +14,7 @@ fn main() {
         std::process::exit(2);
     };
     let started = Instant::now();
-    let run = || export_bitsandbytes(Path::new(source), Path::new(out));
+    let run = || export(Path::new(source), Path::new(out));
     if let Err(error) = runtime::pool().and_then(|pool| pool.install(run)) {
         eprintln!("{error}");
         std::process::exit(1);

@@ -9,7 +9,7 @@ pub enum Error {
     /// The checkpoint is of a family or a format that is not built here. Retrying cannot help.
     #[error("{0}")]
     UnsupportedModel(String),
-    /// The model's files are not to be had: 401, 403, 404, or offline without a copy. Retrying cannot help.
+    /// The model's files cannot be fetched: 401, 403, 404, or offline without a copy. Retrying cannot help.
     #[error("{0}")]
     ModelUnavailable(String),
     /// A model file is damaged, incomplete, or does not fit its configuration.

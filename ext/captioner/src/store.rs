@@ -15,7 +15,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// A packed file that is ready to be loaded.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Ready {
+pub struct Prepared {
     pub path: PathBuf,
     /// Why it was made just now; nothing if it was there.
     pub made: Option<String>,
@@ -35,7 +35,7 @@ pub fn packed(
     revision: Option<&str>,
     recipe: &str,
     stop: &dyn Fn() -> bool,
-) -> Result<Ready> {
+) -> Result<Prepared> {
     let recipe = &models::family(dir)?.recipe(recipe)?;
     let identity = revision.map_or_else(|| fingerprint(dir), |revision| Ok(revision.to_string()))?;
     let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
@@ -43,16 +43,16 @@ pub fn packed(
         |recipe: &Recipe| folder.join(format!("{name}@{identity}-{}-{}.safetensors", label(recipe), packed::VERSION));
     for recipe in [recipe, &Recipe::kept()] {
         let path = place(recipe);
-        let Err(_) = usable(&path, &identity, recipe) else { return Ok(Ready { path, made: None }) };
+        let Err(_) = usable(&path, &identity, recipe) else { return Ok(Prepared { path, made: None }) };
     }
     let recipe = &models::own_recipe(dir, recipe)?;
     let path = place(recipe);
     let _lock = lock(&path, stop)?;
     // Another process may have made it meanwhile.
-    let Err(why) = usable(&path, &identity, recipe) else { return Ok(Ready { path, made: None }) };
+    let Err(why) = usable(&path, &identity, recipe) else { return Ok(Prepared { path, made: None }) };
     packed::remove_leftovers(&path);
     models::pack(dir, recipe, &identity, &path, stop)?;
-    Ok(Ready { path, made: Some(why) })
+    Ok(Prepared { path, made: Some(why) })
 }
 
 /// Says why a file cannot be used.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use captioner::captioner::Run;
 use captioner::image::{load_path, Limits};
 use captioner::kernels::{BlockScales, Matrix, Storage};
-use captioner::models::florence2::{export_bitsandbytes, Layout};
-use captioner::models::Request;
+use captioner::models::florence2::Naming;
+use captioner::models::{export, Request};
 use captioner::store;
 use captioner::weights::packed::{Packed, RECIPE};
 use captioner::weights::{Checkpoint, Source};
@@ -37,7 +37,7 @@ struct Index {
 #[derive(Deserialize)]
 struct Entry {
     weights: String,
-    layout: String,
+    naming: String,
     ids: Vec<u32>,
     text: String,
 }
@@ -75,10 +75,10 @@ fn write(tensors: &Tensors, path: &Path) {
 }
 
 /// The checkpoint before it was quantized.
-fn seeded_folder(layout: Layout) -> tempfile::TempDir {
+fn seeded_folder(naming: Naming) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let config = json(&fixture("config.json"));
-    seeded::write_checkpoint(&config, &seeded::Options::new(layout, index().seed), folder.path()).unwrap();
+    seeded::write_checkpoint(&config, &seeded::Options::new(naming, index().seed), folder.path()).unwrap();
     complete(folder.path());
     folder
 }
@@ -90,27 +90,27 @@ fn complete(dir: &Path) {
     }
 }
 
-/// What transformers saved, in its own layout or under Microsoft's names.
-fn saved_folder(weights: &str, layout: &str) -> tempfile::TempDir {
+/// What transformers saved, in its own naming or under Microsoft's names.
+fn saved_folder(weights: &str, naming: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     complete(folder.path());
     let mut config = json(&fixture(&format!("{weights}.config.json")));
     let mut saved = tensors(&fixture(&format!("{weights}.safetensors")));
-    if layout == "microsoft" {
-        // Microsoft's layout keeps the settings of a generation in the text configuration.
+    if naming == "microsoft" {
+        // Microsoft's naming keeps the settings of a generation in the text configuration.
         let settings = json(&fixture("generation_config.json"));
         config["text_config"].as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         let mut renamed = Tensors::new();
         for tensor in seeded::tensors(&config, 0.0).unwrap() {
             for part in PARTS {
-                if let Some(tensors) = saved.remove(&format!("{}{part}", Layout::Native.name(&tensor.name))) {
+                if let Some(tensors) = saved.remove(&format!("{}{part}", Naming::Native.name(&tensor.name))) {
                     renamed.insert(format!("{}{part}", tensor.name), tensors);
                 }
             }
         }
         assert!(saved.is_empty(), "{:?}", saved.keys());
         renamed.retain(|name, _| !name.starts_with("image_projection"));
-        let mut original = tensors(&seeded_folder(Layout::Microsoft).path().join("model.safetensors"));
+        let mut original = tensors(&seeded_folder(Naming::Microsoft).path().join("model.safetensors"));
         renamed.insert("image_projection".into(), original.remove("image_projection").unwrap());
         saved = renamed;
     }
@@ -147,8 +147,8 @@ fn what_transformers_saved_captions_as_the_reference() {
     let image = load_path(&shared(&index.image), &Limits::default()).unwrap();
     let mut worst = 0f64;
     for case in &index.cases {
-        let name = format!("{}.{}", case.weights, case.layout);
-        let folder = saved_folder(&case.weights, &case.layout);
+        let name = format!("{}.{}", case.weights, case.naming);
+        let folder = saved_folder(&case.weights, &case.naming);
         assert_eq!(caption(folder.path()), (case.ids.clone(), case.text.clone()), "{name}");
         let model = load(folder.path());
         let request = Request { task: Some(index.task.clone()), ..Request::default() };
@@ -167,15 +167,15 @@ fn what_transformers_saved_captions_as_the_reference() {
 #[test]
 fn packing_keeps_it_bit_for_bit_by_its_own_recipe() {
     for case in index().cases {
-        let (folder, out) = (saved_folder(&case.weights, &case.layout), tempfile::tempdir().unwrap());
+        let (folder, out) = (saved_folder(&case.weights, &case.naming), tempfile::tempdir().unwrap());
         let pack = |recipe| store::packed(folder.path(), out.path(), "m", Some("r"), recipe, &|| false).unwrap();
         let ready = pack("compact");
         assert_eq!(ready.path.file_name().unwrap(), "m@r-kept-1.safetensors");
         for recipe in ["compact", "balanced"] {
-            assert_eq!(pack(recipe), store::Ready { path: ready.path.clone(), made: None });
+            assert_eq!(pack(recipe), store::Prepared { path: ready.path.clone(), made: None });
         }
-        let layout: Layout = case.layout.parse().unwrap();
-        let checkpoint = Checkpoint::open(folder.path(), true).unwrap().named(Box::new(layout));
+        let naming: Naming = case.naming.parse().unwrap();
+        let checkpoint = Checkpoint::open(folder.path(), true).unwrap().named(Box::new(naming));
         let packed = Packed::open(&ready.path, true).unwrap();
         assert_eq!(packed.metadata(RECIPE).unwrap(), "kept");
         packed.check().unwrap();
@@ -194,7 +194,7 @@ fn packing_keeps_it_bit_for_bit_by_its_own_recipe() {
             assert_eq!(blocks(&ours), blocks(&theirs), "{}", tensor.name);
             count += usize::from(blocks(&ours).is_some());
         }
-        assert_eq!(count, if case.layout == "native" { 33 } else { 32 });
+        assert_eq!(count, if case.naming == "native" { 33 } else { 32 });
         assert_eq!(caption(&ready.path), (case.ids, case.text));
     }
 }
@@ -224,14 +224,14 @@ fn what_we_export_is_what_transformers_saves() {
     let world = tempfile::tempdir().unwrap();
     for weights in ["double", "plain"] {
         let out = world.path().join(weights);
-        export_bitsandbytes(saved_folder(weights, "native").path(), &out).unwrap();
+        export(saved_folder(weights, "native").path(), &out).unwrap();
         assert_same(&out, weights);
-        let case = index().cases.into_iter().find(|c| c.weights == weights && c.layout == "native").unwrap();
+        let case = index().cases.into_iter().find(|c| c.weights == weights && c.naming == "native").unwrap();
         assert_eq!(caption(&out), (case.ids, case.text), "{weights}");
     }
-    for layout in [Layout::Native, Layout::Microsoft] {
-        let out = world.path().join(format!("{layout:?}"));
-        export_bitsandbytes(seeded_folder(layout).path(), &out).unwrap();
+    for naming in [Naming::Native, Naming::Microsoft] {
+        let out = world.path().join(format!("{naming:?}"));
+        export(seeded_folder(naming).path(), &out).unwrap();
         assert_same(&out, "double");
         assert!(out.join("tokenizer.json").exists() && out.join("preprocessor_config.json").exists());
         assert_eq!(json(&out.join("config.json"))["image_token_id"], 3);
@@ -240,10 +240,10 @@ fn what_we_export_is_what_transformers_saves() {
 
 #[test]
 fn a_packed_file_exports_its_blocks() {
-    let (source, world) = (seeded_folder(Layout::Microsoft), tempfile::tempdir().unwrap());
+    let (source, world) = (seeded_folder(Naming::Microsoft), tempfile::tempdir().unwrap());
     let pack = store::packed(source.path(), world.path(), "m", Some("r"), "compact", &|| false).unwrap();
     let out = world.path().join("out");
-    export_bitsandbytes(&pack.path, &out).unwrap();
+    export(&pack.path, &out).unwrap();
     let (ours, theirs) = (tensors(&out.join("model.safetensors")), tensors(&fixture("double.safetensors")));
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
     // Linears are quantized the same; what only the packed file quantizes comes out dequantized.
@@ -257,17 +257,17 @@ fn a_packed_file_exports_its_blocks() {
 
 #[test]
 fn an_export_appears_whole_or_not_at_all() {
-    let (source, world) = (seeded_folder(Layout::Native), tempfile::tempdir().unwrap());
+    let (source, world) = (seeded_folder(Naming::Native), tempfile::tempdir().unwrap());
     let left = || std::fs::read_dir(world.path()).unwrap().count();
     let taken = world.path().join("taken");
     std::fs::create_dir(&taken).unwrap();
-    export_bitsandbytes(source.path(), &taken).unwrap();
-    assert!(matches!(export_bitsandbytes(source.path(), &taken), Err(Error::InvalidArgument(_))));
+    export(source.path(), &taken).unwrap();
+    assert!(matches!(export(source.path(), &taken), Err(Error::InvalidArgument(_))));
     let mut config = json(&source.path().join("config.json"));
     config["vision_config"]["image_feature_source"] = serde_json::json!(["last_frame"]);
     std::fs::write(source.path().join("config.json"), config.to_string()).unwrap();
     let other = world.path().join("other");
-    assert!(matches!(export_bitsandbytes(source.path(), &other), Err(Error::UnsupportedModel(_))));
-    assert!(matches!(export_bitsandbytes(&world.path().join("nothing"), &other), Err(Error::NotFound(_))));
+    assert!(matches!(export(source.path(), &other), Err(Error::UnsupportedModel(_))));
+    assert!(matches!(export(&world.path().join("nothing"), &other), Err(Error::NotFound(_))));
     assert_eq!(left(), 1);
 }

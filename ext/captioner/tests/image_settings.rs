@@ -55,7 +55,7 @@ fn a_load_is_stopped_on_its_way() {
         b"\xff\xc0\x00\x0b\x08\x24\xb8\x24\xb8\x01\x01\x11\x00\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\xff\xd9",
     );
     let bmp = {
-        let mut bytes = vec![0; 54 + 1176 * 9400];
+        let mut bytes = vec![0; 62 + 1176 * 9400];
         bytes[..2].copy_from_slice(b"BM");
         bytes[10] = 54;
         bytes[14] = 40;

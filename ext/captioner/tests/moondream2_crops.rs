@@ -1,10 +1,7 @@
 //! Tilings and crops are the reference's, pixel for pixel (`research/reference/moondream/crops.py`).
 
-#[path = "moondream2_support/picture.rs"]
-mod picture;
-
 use captioner::models::moondream2::Cropping;
-use picture::picture;
+use captioner_testing::picture;
 use sha2::{Digest, Sha256};
 
 const CROPPING: Cropping = Cropping { crop_size: 378, patch_size: 14, overlap_margin: 4, max_crops: 12 };

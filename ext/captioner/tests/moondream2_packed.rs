@@ -9,7 +9,7 @@ use moondream2_support::{until_first_logits, Cases};
 use safetensors::SafeTensors;
 
 /// Largest relative errors of the image's embeddings and of the first logits, in the arithmetic that is the default.
-const TOLERANCES: [(&str, f64, f64); 3] = [("int8", 0.05, 0.08), ("linears", 0.05, 0.08), ("nf4", 0.4, 0.4)];
+const TOLERANCES: [(&str, f64, f64); 3] = [("int8", 0.05, 0.08), ("linears", 0.05, 0.08), ("nf4", 0.4, 0.45)];
 
 #[test]
 fn a_packed_file_needs_nothing_beside_it() {

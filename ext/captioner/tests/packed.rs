@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use captioner::kernels::{Compute, Storage};
 use captioner::models::{self, Model};
-use captioner::store::{self, Ready};
+use captioner::store::{self, Prepared};
 use captioner::weights::packed::{Packed, Recipe, RECIPE, RULES};
 use captioner::weights::{Checkpoint, Source};
 use captioner::Error;
@@ -27,7 +27,7 @@ impl World {
         &self.cases.cases[0]
     }
 
-    fn pack(&self, recipe: &str) -> Ready {
+    fn pack(&self, recipe: &str) -> Prepared {
         let dir = self.cases.checkpoint(self.case());
         store::packed(&dir, self.folder.path(), "model", Some("abc"), recipe, &|| false).unwrap()
     }
@@ -53,7 +53,7 @@ fn relative(a: &[f32], b: &[f32]) -> f64 {
 #[test]
 fn a_packed_file_works_alone() {
     let world = World::new();
-    let Ready { path, made } = world.pack("compact");
+    let Prepared { path, made } = world.pack("compact");
     assert!(made.unwrap().contains("not there"));
     assert_eq!(path.file_name().unwrap(), "model@abc-compact-1.safetensors");
     assert!(std::fs::metadata(&path).unwrap().permissions().readonly());
@@ -122,7 +122,7 @@ fn recipes_by_rules_have_files_of_their_own() {
     let mut places = named.map(|recipe| world.pack(recipe).path).to_vec();
     for text in texts {
         let recipe: Recipe = text.parse().unwrap();
-        let Ready { path, made } = world.pack(text);
+        let Prepared { path, made } = world.pack(text);
         assert!(made.is_some(), "{text} shares a file");
         let packed = Packed::open(&path, true).unwrap();
         packed.check().unwrap();

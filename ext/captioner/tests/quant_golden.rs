@@ -5,8 +5,8 @@ mod quant_support;
 use std::collections::HashMap;
 
 use captioner::quant::{
-    dynamic, quantize, quantize_rows, Codebook, FloatType, Floats, Quantized, QuantizedRef, RowScale, Scales,
-    ScalesRef, Scheme, Source,
+    dynamic, quantize, quantize_rows, Codebook, FloatType, Floats, Numbers, Quantized, QuantizedRef, RowScale, Scales,
+    ScalesRef, Scheme,
 };
 use half::f16;
 use quant_support::{fixture, le_bytes, sha256, values, Typed};
@@ -115,7 +115,7 @@ fn a_file_s_bytes_quantize_like_numbers_at_any_alignment() {
         };
         let mut bytes = vec![0u8];
         bytes.extend(Typed::new(values(case.seed, case.len, &case.kind), &case.dtype).le_bytes());
-        assert_eq!(quantize(Source::Bytes(kind, &bytes[1..]), case.scheme()).unwrap(), case.quantize());
+        assert_eq!(quantize(Numbers::Bytes(kind, &bytes[1..]), case.scheme()).unwrap(), case.quantize());
     }
 }
 
@@ -178,7 +178,7 @@ fn int8_rows_of_bf16_equal_bitsandbytes_to_the_last_bit() {
     let file = SafeTensors::deserialize(&file).unwrap();
     let part = |name: &str| file.tensor(name).unwrap();
     let rows = part("weight").shape()[0];
-    let quantized = quantize_rows(Source::Bytes(FloatType::Bf16, part("weight").data()), rows, RowScale::F16).unwrap();
+    let quantized = quantize_rows(Numbers::Bytes(FloatType::Bf16, part("weight").data()), rows, RowScale::F16).unwrap();
     let view = quantized.view();
     let mut decoded = vec![0f32; view.codes().len()];
     view.dequantize(0..decoded.len(), &mut decoded);
@@ -243,7 +243,7 @@ fn every_matrix_of_a_checkpoint_equals_bitsandbytes() {
             Dtype::BF16 => FloatType::Bf16,
             other => panic!("{name} is {other:?}"),
         };
-        let quantized = quantize(Source::Bytes(kind, tensor.data()), Scheme::NF4).unwrap();
+        let quantized = quantize(Numbers::Bytes(kind, tensor.data()), Scheme::NF4).unwrap();
         for (part, bytes) in parts(&quantized) {
             assert_eq!(sha256(&bytes), expected[part], "{part} of {name}");
         }

@@ -3,8 +3,8 @@
 mod quant_support;
 
 use captioner::quant::{
-    quantize, quantize_rows, Codebook, FloatType, Floats, Int8RowsRef, Quantized, QuantizedRef, RowScale, Scales,
-    ScalesRef, Scheme, Source,
+    quantize, quantize_rows, Codebook, FloatType, Floats, Int8RowsRef, Numbers, Quantized, QuantizedRef, RowScale,
+    Scales, ScalesRef, Scheme,
 };
 use captioner::Error;
 use half::f16;
@@ -212,7 +212,7 @@ fn bits_per_weight_counts_every_stored_bit() {
     assert_eq!(plain.bits_per_weight(3200), 5.0);
     let halves: Vec<f16> = vec![f16::ONE; 768 * 2];
     assert_eq!(
-        quantize_rows(Source::F16(&halves), 2, RowScale::F16).unwrap().view().bits_per_weight(),
+        quantize_rows(Numbers::F16(&halves), 2, RowScale::F16).unwrap().view().bits_per_weight(),
         8.0 + 16.0 / 768.0
     );
 }

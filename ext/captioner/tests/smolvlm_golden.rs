@@ -139,7 +139,7 @@ fn picture(width: usize, height: usize) -> RgbImage {
     let mut data = Vec::with_capacity(width * height * 3);
     for y in 0..height {
         for x in 0..width {
-            let green = (x / 8 ^ y / 8) % 2 * 255;
+            let green = ((x / 8) ^ (y / 8)) % 2 * 255;
             data.extend([(7 * x + 3 * y + x * y / 64) as u8, green as u8, ((x * x + y * y) / 16) as u8]);
         }
     }

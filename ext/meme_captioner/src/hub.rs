@@ -41,7 +41,7 @@ fn fetch(ruby: &Ruby, repo: String, revision: String, files: Vec<File>, options:
         };
         let should_stop = || {
             if !ended.get() && stop.swap(false, Ordering::Relaxed) {
-                // A download is no loop of steps: what is pending is handled here, and it goes on if that did not raise.
+                // A download has no steps to stop between: what is pending is handled here, and it goes on if that did not raise.
                 ended.set(gvl::reacquire(|ruby| keep(ruby.thread_check_ints())).unwrap_or(true));
             }
             ended.get()

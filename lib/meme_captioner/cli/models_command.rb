@@ -26,7 +26,8 @@ module MemeCaptioner
       end
 
       def facts(info)
-        { name: info.name, model_id: info.model_id, revision: info.revision, hub_revision: info.hub_revision,
+        { name: info.name, family: info.family, tasks: info.family && Families.fetch(info.family).tasks,
+          model_id: info.model_id, revision: info.revision, hub_revision: info.hub_revision,
           quantization: info.quantization, supported: info.supported?, stability: info.stability,
           quality: info.quality.to_h.compact, description: info.description }
       end

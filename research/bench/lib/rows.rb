@@ -13,6 +13,12 @@ module Benchmarks
     Ours.new(size, quantization: :nf4, **settings)
   end
 
+  SMOLVLM = "smolvlm-256m"
+
+  def self.int8(size = SMOLVLM, **settings)
+    Ours.new(size, quantization: :int8, **settings)
+  end
+
   PAIRS = {
     "openvino-int8" => Pair.new(int4, Peer.new("openvino-int8", "base"), :vision),
     "openvino-int4" => Pair.new(int4, Peer.new("openvino-int4", "base"), :vision),
@@ -25,7 +31,11 @@ module Benchmarks
     "exact" => Pair.new(int4, int4("base", compute: "exact"), :caption),
     "bf16" => Pair.new(int4("base", compute: "bf16"), Peer.new("transformers-bf16", "base"), :caption),
     "avx2" => Pair.new(int4("base", kernels: "avx2"), Peer.new("transformers-bf16", "base"), :caption),
-    "portable" => Pair.new(int4("base", kernels: "portable"), int4("base", compute: "exact"), :caption)
+    "portable" => Pair.new(int4("base", kernels: "portable"), int4("base", compute: "exact"), :caption),
+    "smolvlm-bf16" => Pair.new(int8, Peer.new("transformers-bf16", SMOLVLM), :caption),
+    "smolvlm-bf16-eager" => Pair.new(int8, Peer.new("transformers-bf16-eager", SMOLVLM), :caption),
+    "smolvlm-llama" => Pair.new(int8, Peer.new("llama-q8_0", SMOLVLM), :caption),
+    "smolvlm-f32" => Pair.new(Ours.new(SMOLVLM), Peer.new("transformers-f32", SMOLVLM), :caption)
   }.freeze
 
   RATIOS = [
@@ -43,6 +53,17 @@ module Benchmarks
     Line.new("base-int4 caption / the same, exact", "exact", "caption", nil),
     Line.new("base-int4 caption in bf16 / transformers bf16", "bf16", "caption", nil),
     Line.new("base-int4 caption with AVX2 / transformers bf16", "avx2", "caption", nil),
-    Line.new("base-int4 caption, portable / exact with the best kernels", "portable", "caption", 3.0)
+    Line.new("base-int4 caption, portable / exact with the best kernels", "portable", "caption", 3.0),
+    Line.new("SmolVLM-256M-int8 caption / transformers bf16, sdpa", "smolvlm-bf16", "caption", 0.30),
+    Line.new("SmolVLM-256M-int8 caption / transformers bf16, eager", "smolvlm-bf16-eager", "caption", nil),
+    Line.new("SmolVLM-256M-int8 caption / llama.cpp mtmd Q8_0", "smolvlm-llama", "caption", 0.20),
+    Line.new("SmolVLM-256M caption, 16 bits / transformers f32", "smolvlm-f32", "caption", 0.50),
+    Line.new("SmolVLM-256M-int8 decoder step / transformers bf16, sdpa", "smolvlm-bf16", "step", nil),
+    Line.new("SmolVLM-256M-int8 decoder step / llama.cpp mtmd Q8_0", "smolvlm-llama", "step", nil)
   ].freeze
+
+  # Whether what a pair is measured with was made: SmolVLM's checkpoint needs files that are not drawn from a seed.
+  def self.ready?(name)
+    !smolvlm?(name) || File.exist?(checkpoint(SMOLVLM, nil))
+  end
 end

@@ -10,9 +10,18 @@ module Benchmarks
   # Every caption has as many tokens: the end token of the checkpoints of research/bench/models is one that never wins.
   NEW_TOKENS = 64
 
-  # Where research/bench/models puts a checkpoint.
+  # Where research/bench/models puts a checkpoint; SmolVLM has one layout.
   def self.checkpoint(size, layout)
-    File.join(WORK, "models", "#{size}-#{layout}")
+    File.join(WORK, "models", smolvlm?(size) ? size : "#{size}-#{layout}")
+  end
+
+  def self.smolvlm?(size)
+    size.start_with?("smolvlm")
+  end
+
+  # What is captioned: a meme, or for SmolVLM a square picture (4 x 4 tiles and the whole).
+  def self.image(size)
+    smolvlm?(size) ? File.join(WORK, "models/628x628.png") : IMAGE
   end
 
   # An engine in a process of its own, @probe, once it is started.
@@ -44,7 +53,6 @@ module Benchmarks
     end
 
     def label
-      name = @quantization ? "#{@size}-int4" : @size
       [name, *@settings.map { |key, value| "#{key} #{value}" }].join(", ")
     end
 
@@ -68,10 +76,10 @@ module Benchmarks
 
     # `vision` alone is still a caption, but the shortest.
     def vision
-      seconds(@probe.call(:time, IMAGE, 1, 1)).slice("vision")
+      seconds(@probe.call(:time, Benchmarks.image(@size), 1, 1)).slice("vision")
     end
 
-    def caption(new_tokens: NEW_TOKENS, beams: nil, image: IMAGE)
+    def caption(new_tokens: NEW_TOKENS, beams: nil, image: Benchmarks.image(@size))
       found = @probe.call(:time, image, new_tokens, beams)
       expect_tokens(found, new_tokens)
       seconds(found)
@@ -98,8 +106,13 @@ module Benchmarks
       @settings.to_h { |key, value| ["MEME_CAPTIONER_#{key.upcase}", value.to_s] }
     end
 
+    # As the gem's own names end: -int4 for NF4.
+    def name
+      [@size, *{ nf4: "int4", int8: "int8" }[@quantization]].join("-")
+    end
+
     def info
-      name = @quantization ? "bench-#{@size}-int4" : "bench-#{@size}"
+      name = "bench-#{self.name}"
       MemeCaptioner.models.find { |model| model.name == name } ||
         MemeCaptioner.register(name, path: Benchmarks.checkpoint(@size, "microsoft"), quantization: @quantization)
     end
@@ -127,11 +140,11 @@ module Benchmarks
     end
 
     def vision
-      @probe.call(:vision, IMAGE).transform_keys(&:to_s)
+      @probe.call(:vision, Benchmarks.image(@size)).transform_keys(&:to_s)
     end
 
     def caption
-      found = @probe.call(:caption, IMAGE, NEW_TOKENS)
+      found = @probe.call(:caption, Benchmarks.image(@size), NEW_TOKENS)
       expect_tokens(found, NEW_TOKENS)
       found.slice(:caption, :vision, :step).transform_keys(&:to_s)
     end

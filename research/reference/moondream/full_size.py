@@ -1,10 +1,12 @@
 """The reference at full size: stages and ids in f32, and the peer that speed is measured against, in bf16.
 
     python checkpoints.py --config config.json --out DIR      # {"model_type": "moondream1", "config": {}}: 3.6 GiB
-    python full_size.py stages DIR OUT.safetensors            # for ext/captioner/examples/moondream2_stages.rs
+    python full_size.py stages DIR OUT.safetensors            # compare.py says how far we are from them
     python full_size.py time DIR [--threads 2]
+    python full_size.py picture OUT.png
 
-The picture is the formula of crops.py at 600 x 600: ten crops.
+The picture is the formula of crops.py at 600 x 600: ten crops. `seeded_checkpoint --config moondream2 --seed 1 --out DIR`
+(ext/captioner-testing) writes the same checkpoint faster.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import time
 from pathlib import Path
 
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 import model
@@ -61,8 +64,8 @@ def timed(moondream: model.Moondream, images: list, tiling: tuple[int, int], mos
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["stages", "time"])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("what", choices=["stages", "time", "picture"])
+    parser.add_argument("folder", type=Path, help="the checkpoint, or the file to write a picture to")
     parser.add_argument("out", type=Path, nargs="?")
     parser.add_argument("--side", type=int, default=600)
     parser.add_argument("--tokens", type=int, default=32)
@@ -71,6 +74,8 @@ def main() -> None:
     parser.add_argument("--int8", action="store_true", help="stages with bitsandbytes' weights")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    if args.what == "picture":
+        return Image.fromarray(picture(args.side, args.side)).save(args.folder)
     exact = args.what == "stages"
     dtype = torch.float32 if exact else torch.bfloat16
     moondream = model.Moondream(args.folder, dtype, model.int8 if args.int8 else None)

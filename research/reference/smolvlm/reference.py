@@ -32,10 +32,10 @@ def image_text(rows: int, columns: int, tokens: int) -> str:
 
 
 class Reference:
-    def __init__(self, folder: Path, dtype: torch.dtype = torch.float32, attention: str = "eager"):
+    def __init__(self, folder: Path, dtype: torch.dtype = torch.float32, attention: str = "eager", device: str = "cpu"):
         read = lambda name: json.loads((folder / name).read_text())  # noqa: E731
         settings = {"dtype": dtype, "attn_implementation": attention}
-        self.model = transformers.AutoModelForImageTextToText.from_pretrained(folder, **settings).eval()
+        self.model = transformers.AutoModelForImageTextToText.from_pretrained(folder, **settings).to(device).eval()
         self.images = image_processor(read("preprocessor_config.json"))
         self.tokens = read("processor_config.json")["image_seq_len"]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -67,12 +67,13 @@ class Reference:
     @torch.inference_mode()
     def generate(self, pixels: torch.Tensor, prompt: list[int], new_tokens: int) -> tuple[list[int], float]:
         """Greedy ids, the end token among them, and the narrowest choice: the gap of the two best logits."""
-        ids = torch.tensor([prompt])
+        ids = torch.tensor([prompt], device=self.model.device)
+        values = pixels[None].to(self.model.device, self.model.dtype)
         out = self.model.generate(
-            input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=pixels[None].to(self.model.dtype), do_sample=False,
+            input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=values, do_sample=False,
             max_new_tokens=new_tokens, eos_token_id=self.ends, pad_token_id=2, output_logits=True, return_dict_in_generate=True,
         )  # fmt: skip
-        gaps = [float(-np.subtract(*logits[0].float().topk(2).values.numpy()[::-1])) for logits in out.logits]
+        gaps = [float(-np.subtract(*logits[0].float().topk(2).values.cpu().numpy()[::-1])) for logits in out.logits]
         return out.sequences[0, len(prompt) :].tolist(), abs(min(gaps, key=abs))
 
     def decode(self, ids: list[int]) -> str:

@@ -32,8 +32,10 @@ RSpec.shared_examples "captions" do |specimen|
     end
   end
 
-  it "finds the same tasks in the checkpoint as Ruby knows" do
-    expect(MemeCaptioner::Native.describe(specimen.folder)["tasks"]).to match_array captioner.tasks
+  it "has the tasks and recipes that Ruby knows" do
+    found = MemeCaptioner::Native.describe(specimen.folder)
+    expect(found["tasks"]).to eq captioner.tasks
+    expect(found["recipes"]).to match_array captioner.family.recipes.values.flatten.map(&:to_s)
   end
 
   it "tells the seconds of the stages that docs/rails.md names" do

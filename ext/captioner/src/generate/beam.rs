@@ -1,7 +1,7 @@
 //! Beam search over one image (transformers 5, `GenerationMixin._beam_search`, with a batch of one).
 
 use super::logits::{Choice, Processors};
-use super::search::Step;
+use super::step::Step;
 use super::{EarlyStopping, Settings};
 use crate::kernels::{log_sum_exp, max};
 use crate::runtime::each;

@@ -1,7 +1,7 @@
 //! Greedy search: the largest logit, and no probabilities.
 
 use super::logits::{Choice, Processors};
-use super::search::Step;
+use super::step::Step;
 use super::Settings;
 use crate::kernels::max;
 

@@ -7,11 +7,13 @@ mod logits;
 mod scoring;
 mod search;
 mod settings;
+mod step;
 mod writing;
 
 pub use decoding::Decoding;
 pub use logits::{Choice, Processors};
 pub use scoring::{Scoring, TokenScore};
-pub use search::{Search, Step};
+pub use search::Search;
 pub use settings::{token_ids, EarlyStopping, Settings};
+pub use step::Step;
 pub use writing::Writing;

@@ -1,15 +1,7 @@
 use super::beam::BeamSearch;
 use super::greedy::Greedy;
+use super::step::Step;
 use super::Settings;
-
-/// What follows a step.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Beam `i` continues what was beam `parents[i]`; [`Search::last_tokens`] says with what.
-    Continue { parents: Vec<usize> },
-    /// The search is over.
-    Done,
-}
 
 /// The state of a search.
 pub struct Search(Kind);

@@ -8,6 +8,8 @@ use std::time::Duration;
 use ureq::http::{header, Method, Request, Response, StatusCode, Uri};
 use ureq::{Agent, Body};
 
+use super::failure::{Attempt, Failure};
+use super::headers::{number, text};
 use super::layout::{is_commit, is_etag};
 use super::url::{is_loopback, printable, resolve_url, same_origin, target};
 use super::{Settings, Stop};
@@ -23,32 +25,6 @@ pub(super) struct Meta {
     pub commit: String,
     pub etag: String,
     pub size: Option<u64>,
-}
-
-/// Why a request gave no result.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// May succeed when tried again.
-    Retry { why: String, after: Option<Duration> },
-    /// The commit, where the hub names it for certain, has no such file.
-    Absent { commit: Option<String>, error: Error },
-    /// No retry can help.
-    Final(Error),
-}
-
-/// The result of one attempt.
-pub(super) type Attempt<T> = std::result::Result<T, Failure>;
-
-impl Failure {
-    pub fn retry(why: impl Into<String>) -> Self {
-        Failure::Retry { why: why.into(), after: None }
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Failure::Final(error)
-    }
 }
 
 pub(super) struct Client {
@@ -238,14 +214,4 @@ fn too_many_redirects(url: &Uri) -> Failure {
         "more than {MAX_REDIRECTS} redirects, the last to {}: check HF_ENDPOINT",
         printable(url)
     )))
-}
-
-/// A header as text.
-pub(super) fn text(response: &Response<Body>, name: &str) -> Option<String> {
-    response.headers().get(name)?.to_str().ok().map(|value| value.trim().to_owned())
-}
-
-/// A header as a number.
-pub(super) fn number(response: &Response<Body>, name: &str) -> Option<u64> {
-    text(response, name)?.parse().ok()
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use super::client::{Attempt, Client, Failure, Meta};
+use super::client::{Client, Meta};
+use super::failure::{Attempt, Failure};
 use super::layout::{is_commit, Layout};
 use super::lock::Lock;
 use super::retry::Retry;

@@ -14,6 +14,8 @@
 //! ```
 
 mod client;
+mod failure;
+mod headers;
 mod job;
 mod layout;
 mod lock;

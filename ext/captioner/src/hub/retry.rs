@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::client::{Attempt, Failure};
+use super::failure::{Attempt, Failure};
 use super::{random, Settings};
 use crate::error::{Error, Result};
 
@@ -56,7 +56,7 @@ impl<'a> Retry<'a> {
         Retry { what, retries: settings.retries, base: settings.backoff, failures: 0, stop }
     }
 
-    /// A connection that brought something is no reason to give up.
+    /// A connection that brought something is worth another try.
     pub fn progressed(&mut self) {
         self.failures = 0;
     }

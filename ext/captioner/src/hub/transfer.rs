@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use ureq::http::StatusCode;
 
-use super::client::{number, text, Attempt, Client, Failure, Meta};
+use super::client::{Client, Meta};
+use super::failure::{Attempt, Failure};
+use super::headers::{number, text};
 use super::retry::Retry;
 use super::verify::{verify, Expected};
 use super::{random_hex, storage_error, Phase, Settings, Stop};

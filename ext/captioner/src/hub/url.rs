@@ -3,7 +3,8 @@
 use ureq::http::{header, Response, Uri};
 use ureq::Body;
 
-use super::client::{text, Attempt, Failure};
+use super::failure::{Attempt, Failure};
+use super::headers::text;
 use crate::error::Error;
 
 /// `{endpoint}/{repo}/resolve/{revision}/{file}`.

@@ -28,9 +28,9 @@ pub(super) fn decode(bytes: &[u8], context: &Context<'_>, ground: &mut Ground) -
     let pixels = context.check(width as u64, height as u64)?;
     let offset = header.pixels_at(bytes)?;
     let source = bytes.get(offset..).ok_or_else(Failure::truncated)?;
-    let layout = Layout::new(&header, bytes)?;
+    let layout = PixelFormat::new(&header, bytes)?;
     let mut data = memory::filled(0, pixels * 3)?;
-    if let (1 | 2, Layout::Indexed(colours)) = (header.compression, &layout) {
+    if let (1 | 2, PixelFormat::Indexed(colours)) = (header.compression, &layout) {
         let indices = rle::unpack(source, offset, width, height, header.compression == 2)?;
         for (pixel, &index) in data.chunks_exact_mut(3).zip(&indices) {
             pixel.copy_from_slice(&colours[usize::from(index)]);
@@ -114,7 +114,7 @@ impl Header {
 }
 
 /// How a raw row becomes RGB.
-enum Layout {
+enum PixelFormat {
     /// Up to 8 bits: the colour of each index.
     Indexed(Box<[[u8; 3]; 256]>),
     /// One bit a pixel, whatever the header says: black and white.
@@ -125,7 +125,7 @@ enum Layout {
     Bytes([usize; 3], Option<usize>),
 }
 
-impl Layout {
+impl PixelFormat {
     fn new(header: &Header, bytes: &[u8]) -> Result<Self, Failure> {
         let unsupported = |what: String| Err(Failure::unreadable(format!("{what} are not supported")));
         match header.compression {
@@ -147,25 +147,25 @@ impl Layout {
                 let known = header.colours.min(256);
                 // As in Pillow: a palette of nothing but black is one of black and white, and of single bits.
                 if known == 1 && palette.len() >= 3 && colours[0] == [0; 3] && header.compression == 0 {
-                    return Ok(Layout::Bits);
+                    return Ok(PixelFormat::Bits);
                 }
                 if known != 2 && (0..known).all(|i| colours[i] == [i as u8; 3]) {
                     (known..256).for_each(|i| colours[i] = [i as u8; 3]);
                 }
-                Ok(Layout::Indexed(colours))
+                Ok(PixelFormat::Indexed(colours))
             }
-            (16, None | Some([0x7c00, 0x3e0, 0x1f, _])) => Ok(Layout::Packed([(10, 5), (5, 5), (0, 5)])),
-            (16, Some([0xf800, 0x7e0, 0x1f, _])) => Ok(Layout::Packed([(11, 5), (5, 6), (0, 5)])),
-            (24, None | Some([0xff0000, 0xff00, 0xff, _])) => Ok(Layout::Bytes([2, 1, 0], None)),
-            (32, None) => Ok(Layout::Bytes([2, 1, 0], None)),
+            (16, None | Some([0x7c00, 0x3e0, 0x1f, _])) => Ok(PixelFormat::Packed([(10, 5), (5, 5), (0, 5)])),
+            (16, Some([0xf800, 0x7e0, 0x1f, _])) => Ok(PixelFormat::Packed([(11, 5), (5, 6), (0, 5)])),
+            (24, None | Some([0xff0000, 0xff00, 0xff, _])) => Ok(PixelFormat::Bytes([2, 1, 0], None)),
+            (32, None) => Ok(PixelFormat::Bytes([2, 1, 0], None)),
             (32, Some(masks)) => Ok(match masks {
-                [0xff0000, 0xff00, 0xff, 0] => Layout::Bytes([2, 1, 0], None),
-                [0xff000000, 0xff0000, 0xff00, 0] => Layout::Bytes([3, 2, 1], None),
-                [0xff000000, 0xff00, 0xff, 0] => Layout::Bytes([3, 1, 0], None),
-                [0xff000000, 0xff0000, 0xff00, 0xff] => Layout::Bytes([3, 2, 1], Some(0)),
-                [0xff, 0xff00, 0xff0000, 0xff000000] => Layout::Bytes([0, 1, 2], Some(3)),
-                [0xff0000, 0xff00, 0xff, 0xff000000] | [0, 0, 0, 0] => Layout::Bytes([2, 1, 0], Some(3)),
-                [0xff000000, 0xff00, 0xff, 0xff0000] => Layout::Bytes([3, 1, 0], Some(2)),
+                [0xff0000, 0xff00, 0xff, 0] => PixelFormat::Bytes([2, 1, 0], None),
+                [0xff000000, 0xff0000, 0xff00, 0] => PixelFormat::Bytes([3, 2, 1], None),
+                [0xff000000, 0xff00, 0xff, 0] => PixelFormat::Bytes([3, 1, 0], None),
+                [0xff000000, 0xff0000, 0xff00, 0xff] => PixelFormat::Bytes([3, 2, 1], Some(0)),
+                [0xff, 0xff00, 0xff0000, 0xff000000] => PixelFormat::Bytes([0, 1, 2], Some(3)),
+                [0xff0000, 0xff00, 0xff, 0xff000000] | [0, 0, 0, 0] => PixelFormat::Bytes([2, 1, 0], Some(3)),
+                [0xff000000, 0xff00, 0xff, 0xff0000] => PixelFormat::Bytes([3, 1, 0], Some(2)),
                 _ => return unsupported("its bit fields".to_string()),
             }),
             (bits, _) => unsupported(format!("{bits} bits a pixel of this kind")),
@@ -175,22 +175,22 @@ impl Layout {
     fn convert(&self, raw: &[u8], bits: usize, ground: &mut Ground, row: &mut [u8]) {
         let pixels = row.chunks_exact_mut(3).enumerate();
         match self {
-            Layout::Indexed(colours) => pixels.for_each(|(x, pixel)| {
+            PixelFormat::Indexed(colours) => pixels.for_each(|(x, pixel)| {
                 let bit = x * bits;
                 let index = (u16::from(raw[bit / 8]) << (bit % 8) & 0xff) >> (8 - bits);
                 pixel.copy_from_slice(&colours[usize::from(index)]);
             }),
-            Layout::Bits => {
+            PixelFormat::Bits => {
                 pixels.for_each(|(x, pixel)| pixel.fill(if raw[x / 8] << (x % 8) & 0x80 != 0 { 255 } else { 0 }))
             }
-            Layout::Packed(channels) => pixels.for_each(|(x, pixel)| {
+            PixelFormat::Packed(channels) => pixels.for_each(|(x, pixel)| {
                 let packed = u32::from(raw[x * 2]) | u32::from(raw[x * 2 + 1]) << 8;
                 for (value, (shift, bits)) in pixel.iter_mut().zip(channels) {
                     let most = (1 << bits) - 1;
                     *value = ((packed >> shift & most) * 255 / most) as u8;
                 }
             }),
-            Layout::Bytes(at, alpha) => pixels.for_each(|(x, pixel)| {
+            PixelFormat::Bytes(at, alpha) => pixels.for_each(|(x, pixel)| {
                 let raw = &raw[x * bits / 8..][..bits / 8];
                 let alpha = alpha.map_or(255, |at| raw[at]);
                 pixel.copy_from_slice(&ground.pixel([raw[at[0]], raw[at[1]], raw[at[2]], alpha]));

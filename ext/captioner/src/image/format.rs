@@ -8,6 +8,7 @@ pub(super) enum Format {
     Gif,
     WebP,
     Bmp,
+    Tiff,
 }
 
 /// Bytes that [`Format::find`] and [`foreign`] want to see.
@@ -27,6 +28,7 @@ impl Format {
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::WebP),
             [b'B', b'M', ..] => Some(Format::Bmp),
+            [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Some(Format::Tiff),
             _ => None,
         }
     }
@@ -43,11 +45,12 @@ impl Format {
             Format::Gif => "GIF",
             Format::WebP => "WebP",
             Format::Bmp => "BMP",
+            Format::Tiff => "TIFF",
         }
     }
 }
 
-const CONVERT: &str = "convert it to JPEG, PNG, GIF, WebP or BMP";
+const CONVERT: &str = "convert it to JPEG, PNG, GIF, WebP, BMP or TIFF";
 const EXPORT: &str = "export a picture of it as PNG or JPEG";
 const STILL: &str = "take a frame of it as a picture, for instance with ffmpeg";
 const UNPACK: &str = "unpack it and give the pictures in it";
@@ -74,8 +77,8 @@ fn binary(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL", CONVERT),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000", CONVERT),
         (b"\xff\x4f\xff\x51", "JPEG 2000", CONVERT),
-        (b"II*\0", "TIFF", CONVERT),
-        (b"MM\0*", "TIFF", CONVERT),
+        (b"II+\0", "BigTIFF", CONVERT),
+        (b"MM\0+", "BigTIFF", CONVERT),
         (b"8BPS", "a Photoshop document", EXPORT),
         (b"%PDF-", "a PDF document", EXPORT),
         (b"%!PS", "a PostScript document", EXPORT),

@@ -62,11 +62,11 @@ impl Canvas {
             255 => return under.copy_from_slice(&over),
             _ => {}
         }
-        let below = u32::from(under[3]) * (256 - alpha) >> 8;
+        let below = (u32::from(under[3]) * (256 - alpha)) >> 8;
         let scale = (1 << 24) / (alpha + below);
         for (under, over) in under.iter_mut().zip(over).take(3) {
             let sum = u32::from(over) * alpha + u32::from(*under) * below;
-            *under = (u64::from(sum) * u64::from(scale) >> 24) as u8;
+            *under = ((u64::from(sum) * u64::from(scale)) >> 24) as u8;
         }
         under[3] = (alpha + below) as u8;
     }

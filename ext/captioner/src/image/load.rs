@@ -12,7 +12,7 @@ use super::format::{foreign, Format, PREFIX};
 use super::frames::{first_visible, is_blank, Frames};
 use super::ground::Ground;
 use super::limits::Failure;
-use super::{bmp, gif, jpeg, memory, orientation, png, webp, Limits, RgbImage};
+use super::{bmp, gif, jpeg, memory, orientation, png, tiff, webp, Limits, RgbImage};
 use crate::error::{Error, Result};
 
 /// Bytes of a file that are read between two looks at the wish to stop.
@@ -22,7 +22,7 @@ const READ_AT_ONCE: u64 = 1 << 20;
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Reads an image file. A missing file is `NotFound`; a directory, a device, an empty file, text and damaged images are
-/// `UnreadableImage`; an image beyond the limit or the memory that is to be had is `ImageTooLarge`. The messages name the
+/// `UnreadableImage`; an image beyond the limit or the available memory is `ImageTooLarge`. The messages name the
 /// file.
 pub fn load_path(path: &Path, limits: &Limits) -> Result<RgbImage> {
     load_path_until(path, limits, &NEVER)
@@ -83,13 +83,14 @@ fn decode(format: Format, bytes: &[u8], context: &Context<'_>) -> std::result::R
     if !context.limits.apply_orientation {
         return Ok(image);
     }
-    let exif = match format {
-        Format::Jpeg => jpeg::exif(bytes),
-        Format::Png => png::exif(bytes),
-        Format::WebP => webp::exif(bytes),
+    let orientation = match format {
+        Format::Jpeg => jpeg::exif(bytes).and_then(orientation::read),
+        Format::Png => png::exif(bytes).and_then(orientation::read),
+        Format::WebP => webp::exif(bytes).and_then(orientation::read),
+        Format::Tiff => tiff::orientation(bytes),
         Format::Gif | Format::Bmp => None,
     };
-    Ok(orientation::apply(image, exif.and_then(orientation::read).unwrap_or(1))?)
+    Ok(orientation::apply(image, orientation.unwrap_or(1))?)
 }
 
 /// The picture, or the first frame of an animation, on a ground.
@@ -105,6 +106,7 @@ fn picture(
         Format::Gif => gif::decode(bytes, context, ground),
         Format::WebP => webp::decode(bytes, context, ground),
         Format::Bmp => bmp::decode(bytes, context, ground),
+        Format::Tiff => tiff::decode(bytes, context, ground),
     }
 }
 
@@ -120,7 +122,7 @@ fn later_frame(format: Format, bytes: &[u8], context: &Context<'_>) -> std::resu
         Format::Png => search(png::frames(bytes, context)?, context),
         Format::Gif => search(gif::frames(bytes, context)?, context),
         Format::WebP => search(webp::frames(bytes, context)?, context),
-        Format::Jpeg | Format::Bmp => Ok(None),
+        Format::Jpeg | Format::Bmp | Format::Tiff => Ok(None),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::limits::Failure;
 use crate::error::Error;
 
-/// So many bytes were not to be had.
+/// So many bytes could not be allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OutOfMemory(usize);
 
@@ -48,7 +48,7 @@ pub(super) fn filled<T: Clone>(value: T, count: usize) -> Result<Vec<T>, OutOfMe
     Ok(values)
 }
 
-/// Says whether so many bytes are to be had now, for code of others that cannot fail to allocate them.
+/// Says whether so many bytes can be allocated now, for code of others that cannot fail to allocate them.
 pub(super) fn probe(bytes: usize) -> Result<(), OutOfMemory> {
     room::<u8>(bytes).map(drop)
 }

@@ -20,6 +20,7 @@ mod pixels;
 mod png;
 mod resize;
 mod thumbnail;
+mod tiff;
 mod webp;
 
 pub use crop::{crop, Region};

@@ -30,7 +30,7 @@ impl Isa {
         CHOICE.clone().unwrap_or_else(|_| Self::best())
     }
 
-    /// Is what `MEME_CAPTIONER_KERNELS` asks for to be had?
+    /// Does this processor have what `MEME_CAPTIONER_KERNELS` asks for?
     ///
     /// # Errors
     /// `InvalidArgument` if not.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use memmap2::Mmap;
 
 use super::{Compute, Isa};
-use crate::quant::{FloatType, Floats, Int8RowsRef, QuantizedRef, ScalesRef, Scheme, Source};
+use crate::quant::{FloatType, Floats, Int8RowsRef, Numbers, QuantizedRef, ScalesRef, Scheme};
 use crate::Result;
 
 /// Bytes that are either mapped from a file or owned; cheap to clone, immutable.
@@ -217,7 +217,7 @@ impl Matrix {
         let elements = rows.start * self.cols..rows.end * self.cols;
         assert_eq!(elements.len(), out.len(), "an output of another length than the rows");
         match &self.storage {
-            Storage::Float(kind, values) => Source::Bytes(*kind, values.as_slice()).read(elements.start, out),
+            Storage::Float(kind, values) => Numbers::Bytes(*kind, values.as_slice()).read(elements.start, out),
             Storage::Blocks { .. } => self.blocks().expect("checked when it was made").dequantize(elements, out),
             Storage::Int8 { codes, scales: (kind, scales) } => {
                 let scales = Floats::Bytes(*kind, scales.as_slice());

@@ -1,11 +1,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::export::exported::Exported;
 use super::model::{Model, Request};
 use super::parts::Parts;
 use crate::weights::packed::{Part, Recipe};
-use crate::weights::{Names, Scope};
+use crate::weights::{Names, Scope, Source};
 use crate::{Error, Result};
+
+/// Writes a model's tensors in another form.
+pub type Export = fn(&Family, &dyn Source, &Parts) -> Result<Exported>;
 
 /// A family of models: everything that the rest of the library knows about it. A family is one folder, and one line in
 /// [`super::FAMILIES`].
@@ -30,6 +34,8 @@ pub struct Family {
     pub read: fn(&Path, &[&str]) -> Result<Parts>,
     /// A model from its parts and its tensors.
     pub build: fn(&Parts, Scope) -> Result<Arc<dyn Model>>,
+    /// The model in bitsandbytes' form, where transformers loads the family.
+    pub export: Option<Export>,
 }
 
 impl Family {

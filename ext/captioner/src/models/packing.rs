@@ -99,7 +99,8 @@ pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn 
     for (name, text) in parts.texts() {
         contents.describe(name, text);
     }
-    for (name, blob) in parts.blobs() {
+    let blobs = parts.blobs()?;
+    for (name, blob) in &blobs {
         let count = blob.bytes.len() * 8 / blob.dtype.bitsize();
         contents.declare(name, blob.dtype, &[count]);
     }
@@ -109,7 +110,7 @@ pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn 
     }
 
     let mut writer = Writer::create(out, contents)?;
-    for (name, blob) in parts.blobs() {
+    for (name, blob) in &blobs {
         writer.write(name, blob.bytes.as_slice())?;
     }
     for request in &requests {
@@ -136,7 +137,7 @@ pub(super) struct Request {
     /// `[out, in, ...]`
     pub shape: Vec<usize>,
     /// Or a vector or a depthwise kernel, which no recipe is about.
-    is_matrix: bool,
+    pub is_matrix: bool,
 }
 
 impl Request {

@@ -1,17 +1,21 @@
 use std::collections::BTreeMap;
+use std::io::Write;
 
+use flate2::write::ZlibEncoder;
+use flate2::Compression;
 use safetensors::Dtype;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
 use crate::kernels::Buffer;
-use crate::text::Vocabulary;
+use crate::text::{TextEncoder, Vocabulary};
 use crate::weights::packed::Packed;
 use crate::{Error, Result};
 
 /// Names of the parts of a packed file that are bytes and no weights.
 const BLOBS: [&str; 3] = ["vocabulary.bytes", "vocabulary.ends", TOKENIZER];
-const TOKENIZER: &str = "tokenizer";
+/// The tokenizer's JSON, deflated: rarely needed, and a third of its size.
+const TOKENIZER: &str = "tokenizer.zlib";
 
 /// What a model is made of beside its tensors: configurations as JSON by name, and tables. A checkpoint's folder is read into
 /// this form, and a packed file keeps it, so that a model is built the same way from either.
@@ -19,6 +23,8 @@ const TOKENIZER: &str = "tokenizer";
 pub struct Parts {
     texts: BTreeMap<String, String>,
     blobs: BTreeMap<&'static str, Blob>,
+    /// As a folder has it.
+    tokenizer: Option<Buffer>,
 }
 
 /// A table as bytes.
@@ -32,7 +38,7 @@ impl Parts {
     pub fn of(packed: &Packed) -> Self {
         let texts = packed.all_metadata().clone();
         let blob = |name| packed.part(name).ok().map(|bytes| (name, Blob { dtype: dtype(name), bytes }));
-        Self { texts, blobs: BLOBS.into_iter().filter_map(blob).collect() }
+        Self { texts, blobs: BLOBS.into_iter().filter_map(blob).collect(), tokenizer: None }
     }
 
     /// Adds a configuration.
@@ -51,7 +57,7 @@ impl Parts {
 
     /// Adds the tokenizer, for families that encode a caller's words.
     pub fn put_tokenizer(&mut self, json: Vec<u8>) {
-        self.put_blob(TOKENIZER, json);
+        self.tokenizer = Some(Buffer::owned(json));
     }
 
     fn put_blob(&mut self, name: &'static str, bytes: Vec<u8>) {
@@ -86,12 +92,15 @@ impl Parts {
         Vocabulary::new(self.blob(BLOBS[0])?.as_slice().to_vec(), ends)
     }
 
-    /// The tokenizer's JSON.
+    /// What encodes a caller's words. Nothing is unpacked or parsed yet.
     ///
     /// # Errors
-    /// `CorruptModel` if there is none.
-    pub fn tokenizer(&self) -> Result<&Buffer> {
-        self.blob(TOKENIZER)
+    /// `CorruptModel` if there is no tokenizer.
+    pub fn encoder(&self) -> Result<TextEncoder> {
+        match &self.tokenizer {
+            Some(json) => Ok(TextEncoder::new(json.clone())),
+            None => Ok(TextEncoder::deflated(self.blob(TOKENIZER)?.clone())),
+        }
     }
 
     fn blob(&self, name: &str) -> Result<&Buffer> {
@@ -104,9 +113,23 @@ impl Parts {
         self.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
-    /// Every table by name.
-    pub fn blobs(&self) -> impl Iterator<Item = (&'static str, &Blob)> {
-        self.blobs.iter().map(|(name, blob)| (*name, blob))
+    /// Every table by name, as a packed file keeps it.
+    ///
+    /// # Errors
+    /// `Internal` if the tokenizer cannot be deflated.
+    pub fn blobs(&self) -> Result<Vec<(&'static str, Blob)>> {
+        let mut blobs: Vec<(&'static str, Blob)> = self
+            .blobs
+            .iter()
+            .map(|(name, Blob { dtype, bytes })| (*name, Blob { dtype: *dtype, bytes: bytes.clone() }))
+            .collect();
+        if let Some(json) = &self.tokenizer {
+            let mut deflated = ZlibEncoder::new(Vec::new(), Compression::default());
+            let written = deflated.write_all(json.as_slice()).and_then(|()| deflated.finish());
+            let bytes = written.map_err(|error| Error::Internal(format!("the tokenizer: {error}")))?;
+            blobs.push((TOKENIZER, Blob { dtype: dtype(TOKENIZER), bytes: Buffer::owned(bytes) }));
+        }
+        Ok(blobs)
     }
 }
 

@@ -5,13 +5,12 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::fit::{self, Fit};
-use super::{cascade_sum, dynamic, Codebook, Quantized, Scales, Scheme, Source};
+use super::nearest::{nearest, STRIDE};
+use super::{cascade_sum, dynamic, Codebook, Numbers, Quantized, Scales, Scheme};
 use crate::error::{Error, Result};
 
 /// Blocks of one parallel task: enough work to outweigh handing it out.
 const BLOCKS_PER_TASK: usize = 512;
-/// Values that are widened and encoded at a time. Divides every block size.
-pub(super) const STRIDE: usize = 32;
 /// The smallest divisor, as in bitsandbytes: a block of zeros divides by it instead of by zero.
 const TINY: f32 = 1e-38;
 
@@ -20,7 +19,7 @@ const TINY: f32 = 1e-38;
 /// # Errors
 /// `CorruptModel` if a value is NaN or infinite (the message names its index, not its tensor), `InvalidArgument` for a code
 /// table that is only read.
-pub fn quantize<'a>(source: impl Into<Source<'a>>, scheme: Scheme) -> Result<Quantized> {
+pub fn quantize<'a>(source: impl Into<Numbers<'a>>, scheme: Scheme) -> Result<Quantized> {
     quantize_with(source, scheme, Fit::Largest)
 }
 
@@ -28,7 +27,7 @@ pub fn quantize<'a>(source: impl Into<Source<'a>>, scheme: Scheme) -> Result<Qua
 ///
 /// # Errors
 /// See [`quantize`].
-pub fn quantize_with<'a>(source: impl Into<Source<'a>>, scheme: Scheme, fit: Fit) -> Result<Quantized> {
+pub fn quantize_with<'a>(source: impl Into<Numbers<'a>>, scheme: Scheme, fit: Fit) -> Result<Quantized> {
     let (source, code) = (source.into(), scheme.code());
     let bounds = code.bounds().ok_or_else(|| {
         Error::InvalidArgument(format!("{} is read from checkpoints, not written; use nf4", code.name()))
@@ -74,7 +73,7 @@ pub fn quantize_with<'a>(source: impl Into<Source<'a>>, scheme: Scheme, fit: Fit
 
 /// Calls `work` with the values, the scale and the codes of every block; nothing from it says that a value is not finite.
 fn each_block(
-    source: &Source,
+    source: &Numbers,
     scheme: Scheme,
     codes: &mut [u8],
     scales: &mut [f32],
@@ -115,17 +114,6 @@ fn encode(values: &[f32], scaled: impl Fn(f32) -> f32, bounds: &[f32; 15], codes
     }
 }
 
-/// For each value the number of bounds strictly below it. Bounds outside, values inside: that order vectorizes.
-pub(super) fn nearest(values: &[f32; STRIDE], bounds: &[f32; 15]) -> [u8; STRIDE] {
-    let mut codes = [0u8; STRIDE];
-    for bound in bounds {
-        for (code, value) in codes.iter_mut().zip(values) {
-            *code += u8::from(value > bound);
-        }
-    }
-    codes
-}
-
 /// Quantizes scales: what remains of each after their mean is taken off, in dynamic 8-bit blocks.
 fn nest(scales: Vec<f32>) -> Scales {
     let offset = match scales.len() {
@@ -138,7 +126,7 @@ fn nest(scales: Vec<f32>) -> Scales {
 }
 
 /// Names the first value of `range` that is NaN or infinite.
-fn not_finite(source: &Source, range: Range<usize>) -> Error {
+fn not_finite(source: &Numbers, range: Range<usize>) -> Error {
     let mut values = vec![0f32; range.len()];
     source.read(range.start, &mut values);
     let at = values.iter().position(|value| !value.is_finite()).unwrap_or(0);

@@ -6,7 +6,7 @@
 //! best scale is a division; for a given scale the best codes are the nearest. So a few scales around the largest magnitude
 //! are tried, and each is improved once.
 
-use super::encode::{nearest, STRIDE};
+use super::nearest::{nearest, STRIDE};
 
 /// How the scales of blocks are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use std::ops::Range;
 use half::f16;
 use rayon::prelude::*;
 
-use super::{Floats, Source};
+use super::{Floats, Numbers};
 use crate::error::{Error, Result};
 
 /// 1 / 127 as bitsandbytes writes it.
@@ -54,7 +54,7 @@ pub struct Int8RowsRef<'a> {
 /// # Errors
 /// `InvalidArgument` if `rows` does not divide the length, `CorruptModel` if a value is NaN or infinite or a row's largest
 /// magnitude does not fit the scale's type; the message names the row, not the tensor.
-pub fn quantize_rows<'a>(source: impl Into<Source<'a>>, rows: usize, scale: RowScale) -> Result<Int8Rows> {
+pub fn quantize_rows<'a>(source: impl Into<Numbers<'a>>, rows: usize, scale: RowScale) -> Result<Int8Rows> {
     let source = source.into();
     let cols = source.len().checked_div(rows).unwrap_or(0);
     if rows * cols != source.len() {
@@ -73,7 +73,7 @@ pub fn quantize_rows<'a>(source: impl Into<Source<'a>>, rows: usize, scale: RowS
     Ok(Int8Rows { rows, cols, codes, scales })
 }
 
-fn encode_row(source: &Source, row: usize, scale: RowScale, codes: &mut [i8]) -> Result<f32> {
+fn encode_row(source: &Numbers, row: usize, scale: RowScale, codes: &mut [i8]) -> Result<f32> {
     let mut values = vec![0f32; codes.len()];
     source.read(row * codes.len(), &mut values);
     if scale == RowScale::F16 {

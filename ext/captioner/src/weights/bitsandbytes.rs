@@ -75,6 +75,11 @@ pub fn row_scales(name: &str) -> String {
     format!("{}{ROW_SCALES}", name.strip_suffix(".weight").unwrap_or(name))
 }
 
+/// The name under which an 8-bit weight's order is stored.
+pub fn row_format(name: &str) -> String {
+    format!("{name}_format")
+}
+
 /// Is `name` the state of a 4-bit weight, so that its file is one that bitsandbytes quantized?
 pub fn is_state(name: &str) -> bool {
     [Codebook::Nf4, Codebook::Fp4].into_iter().any(|code| name.ends_with(&state_name("", code)))
@@ -171,7 +176,7 @@ pub struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// A tensor that is no part of a 4-bit weight.
+    /// A tensor that does not belong to a 4-bit weight.
     pub fn new(dtype: Dtype, shape: Vec<usize>, data: &'a [u8]) -> Self {
         Self { dtype, shape, data: data.into() }
     }

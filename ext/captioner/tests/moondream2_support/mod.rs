@@ -2,8 +2,6 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
-pub mod picture;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -139,7 +137,7 @@ impl Cases {
 
     /// Starts the case.
     pub fn start(&self, model: &Arc<dyn Model>, case: &Case) -> Run {
-        Run::new(model, picture::picture(case.width, case.height), &self.request(case)).unwrap()
+        Run::new(model, captioner_testing::picture(case.width, case.height), &self.request(case)).unwrap()
     }
 }
 

@@ -5,7 +5,7 @@ use super::{dot, Sums};
 use crate::kernels::isa::Isa;
 use crate::kernels::matrix::Storage;
 use crate::kernels::Matrix;
-use crate::quant::{FloatType, Source};
+use crate::quant::{FloatType, Numbers};
 
 /// A weight in f16, bf16 or f32.
 pub struct Floats<'a> {
@@ -46,7 +46,7 @@ impl<'a> Floats<'a> {
     fn portable(&self, group: &FloatGroup, sums: &mut Sums) {
         let mut row = vec![0.0; group.cols];
         for (feature, bytes) in group.bytes.chunks_exact(group.cols * self.kind.size()).enumerate() {
-            Source::Bytes(self.kind, bytes).read(0, &mut row);
+            Numbers::Bytes(self.kind, bytes).read(0, &mut row);
             for (x, sums) in group.x.chunks_exact(group.cols).zip(sums.iter_mut()) {
                 sums[feature] = dot(x, &row);
             }

@@ -132,7 +132,7 @@ mod tests {
                 assert!((ours[2][lane] - exact[2][lane]).abs() <= exact[2][lane].abs() * 7e-5, "silu of {}", x[lane]);
             }
         }
-        // Far outside, where e^-x is no number any more.
+        // Far outside, where e^-x overflows.
         for (x, expected) in [(-200.0, 0.0), (200.0, 200.0), (0.0, 0.0)] {
             // SAFETY: as above.
             let lanes = unsafe { std::mem::transmute::<__m512, [f32; 16]>(silu(_mm512_set1_ps(x))) };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer};
 
-use super::names::Layout;
+use super::names::Naming;
 use crate::generate::{EarlyStopping, Settings};
 use crate::models::files::read_json;
 use crate::nn::Activation;
@@ -202,18 +202,18 @@ impl Config {
         Ok(())
     }
 
-    /// The generation settings that the reference would use: those of `text_config` in Microsoft's layout (its code
+    /// The generation settings that the reference would use: those of `text_config` in Microsoft's naming (its code
     /// generates with the language model alone), those of `generation_config.json` in the native one.
-    pub fn generation(&self, dir: &Path, layout: Layout) -> Result<Settings> {
+    pub fn generation(&self, dir: &Path, naming: Naming) -> Result<Settings> {
         let path = dir.join("generation_config.json");
-        let file = match layout {
-            Layout::Microsoft => self.text_config.generation.clone(),
-            Layout::Native if path.exists() => read_json(&path)?,
-            Layout::Native => GenerationFile::default(),
+        let file = match naming {
+            Naming::Microsoft => self.text_config.generation.clone(),
+            Naming::Native if path.exists() => read_json(&path)?,
+            Naming::Native => GenerationFile::default(),
         };
         let ids = &self.text_config.generation;
         // The configuration class of Microsoft's code forces `</s>` unless told otherwise.
-        let forced_eos_default = (layout == Layout::Microsoft).then_some(2);
+        let forced_eos_default = (naming == Naming::Microsoft).then_some(2);
         let settings = Settings {
             num_beams: file.num_beams.unwrap_or(1),
             early_stopping: file.early_stopping.unwrap_or(EarlyStopping::No),

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::bart::DecoderState;
 use super::davit::{self, Reached};
-use super::processor::Task;
+use super::task::Task;
 use super::Florence2;
 use crate::generate::Decoding;
 use crate::models::{Advance, Encoding, Phase};

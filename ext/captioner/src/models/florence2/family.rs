@@ -1,16 +1,11 @@
 //! What the rest of the library knows of this family.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use super::config::Config;
-use super::names::{Layout, TOKEN_EMBEDDINGS};
-use super::processor::{Processor, Task};
-use super::Florence2;
-use crate::models::files::read_json;
-use crate::models::{Family, Model, Parts};
+use super::names::{Naming, TOKEN_EMBEDDINGS};
+use super::parts;
+use super::task::Task;
+use crate::models::Family;
 use crate::weights::packed::Part;
-use crate::weights::{Names, Scope};
+use crate::weights::Names;
 use crate::Result;
 
 /// Every matrix in NF4, blocksize 64, double quantization.
@@ -55,9 +50,10 @@ pub static FAMILY: Family = Family {
     takes_image_splitting: false,
     recipes: RECIPES,
     part,
-    names: |tensors| Some(Box::new(Layout::detect(tensors.iter().copied())?) as Box<dyn Names>),
-    read,
-    build,
+    names: |tensors| Some(Box::new(Naming::detect(tensors.iter().copied())?) as Box<dyn Names>),
+    read: parts::read,
+    build: parts::build,
+    export: Some(super::export::export),
 };
 
 fn part(name: &str) -> Option<Part> {
@@ -71,38 +67,6 @@ fn part(name: &str) -> Option<Part> {
         (_, true) => Some(Part::Decoder),
         _ => None,
     }
-}
-
-/// The names under which a packed file keeps what is beside the tensors.
-const CONFIG: &str = "config";
-const GENERATION: &str = "generation";
-const IMAGE: &str = "image";
-const PROMPTS: &str = "prompts";
-
-fn read(dir: &Path, tensors: &[&str]) -> Result<Parts> {
-    let config = Config::read(dir)?;
-    let layout = Layout::detect(tensors.iter().copied()).unwrap_or(Layout::Native);
-    let settings = config.generation(dir, layout)?;
-    let processor = Processor::read(dir, config.text_config.vocab_size)?;
-    let (image, vocabulary, prompts) = processor.parts();
-    let mut parts = Parts::default();
-    parts.put(CONFIG, &read_json::<serde_json::Value>(&dir.join("config.json"))?)?;
-    parts.put(GENERATION, &settings)?;
-    parts.put(IMAGE, image)?;
-    parts.put(PROMPTS, &prompts)?;
-    parts.put_vocabulary(vocabulary);
-    Ok(parts)
-}
-
-fn build(parts: &Parts, scope: Scope) -> Result<Arc<dyn Model>> {
-    Ok(Arc::new(model(parts, scope)?))
-}
-
-/// The model itself, for those who know the family.
-pub(super) fn model(parts: &Parts, scope: Scope) -> Result<Florence2> {
-    let config = Config::from_json(parts.text(CONFIG)?)?;
-    let processor = Processor::new(parts.get(IMAGE)?, parts.vocabulary()?, parts.get(PROMPTS)?)?;
-    Florence2::build(config, parts.get(GENERATION)?, processor, scope)
 }
 
 /// Every task by name, the default first.

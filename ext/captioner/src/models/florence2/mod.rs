@@ -13,8 +13,10 @@ mod export;
 mod family;
 mod names;
 mod native;
+mod parts;
 mod processor;
 mod projector;
+mod task;
 mod vocabulary;
 
 use std::path::Path;
@@ -28,11 +30,11 @@ use davit::DaViT;
 use encoding::Florence2Encoding;
 use projector::Projector;
 
-pub use export::export_bitsandbytes;
 pub use family::FAMILY;
-pub use names::Layout;
+pub use names::Naming;
 pub use native::{cosine_table, native_config};
-pub use processor::{Processor, Task};
+pub use processor::Processor;
+pub use task::Task;
 
 use super::{packing, Encoding, Model, Parts, Request};
 use crate::generate::Settings;
@@ -61,10 +63,10 @@ impl Florence2 {
     pub fn load(path: &Path, map: bool, compute: Compute) -> Result<Self> {
         if path.is_file() {
             let packed = Packed::open(path, map)?;
-            return family::model(&Parts::of(&packed), Scope::root(&packed, compute));
+            return parts::model(&Parts::of(&packed), Scope::root(&packed, compute));
         }
         let (_, checkpoint, parts) = packing::open(path, map)?;
-        family::model(&parts, Scope::root(&checkpoint, compute))
+        parts::model(&parts, Scope::root(&checkpoint, compute))
     }
 
     fn build(config: Config, settings: Settings, processor: Processor, root: Scope) -> Result<Self> {

@@ -9,7 +9,7 @@ const PROJECTION: &str = "image_projection";
 
 /// Who wrote the checkpoint's names. Microsoft's are the canonical ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub enum Naming {
     /// `microsoft/Florence-2-*`, made for the code that ships beside those weights.
     Microsoft,
     /// What transformers (4.56 and later) writes for its own Florence-2.
@@ -44,19 +44,19 @@ const PARTS: [(&str, &str); 7] = [
     (".ffn.fn.net.", ".ffn."),
 ];
 
-impl Layout {
+impl Naming {
     /// The layout that a set of names belongs to, or nothing if they are those of another model.
     pub fn detect<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<Self> {
         names.find_map(|name| match name {
-            n if n.starts_with("model.vision_tower.") => Some(Layout::Native),
-            n if n.starts_with("vision_tower.") => Some(Layout::Microsoft),
+            n if n.starts_with("model.vision_tower.") => Some(Naming::Native),
+            n if n.starts_with("vision_tower.") => Some(Naming::Microsoft),
             _ => None,
         })
     }
 
     /// This layout's name of the tensor that Microsoft's layout calls `name`.
     pub fn name(self, name: &str) -> String {
-        if self == Layout::Microsoft {
+        if self == Naming::Microsoft {
             return name.to_string();
         }
         if let Some(rest) = name.strip_prefix("vision_tower.convs.") {
@@ -73,26 +73,26 @@ impl Layout {
     }
 }
 
-impl Names for Layout {
+impl Names for Naming {
     fn stored<'a>(&self, canonical: &'a str) -> Cow<'a, str> {
         match self {
-            Layout::Microsoft => Cow::Borrowed(canonical),
-            Layout::Native => Cow::Owned(self.name(canonical)),
+            Naming::Microsoft => Cow::Borrowed(canonical),
+            Naming::Native => Cow::Owned(self.name(canonical)),
         }
     }
 
     fn is_transposed(&self, canonical: &str) -> bool {
-        *self == Layout::Microsoft && canonical == PROJECTION
+        *self == Naming::Microsoft && canonical == PROJECTION
     }
 }
 
-impl std::str::FromStr for Layout {
+impl std::str::FromStr for Naming {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "microsoft" => Ok(Layout::Microsoft),
-            "native" => Ok(Layout::Native),
+            "microsoft" => Ok(Naming::Microsoft),
+            "native" => Ok(Naming::Native),
             _ => Err(format!("unknown layout {text:?}: microsoft or native")),
         }
     }
@@ -131,8 +131,8 @@ mod tests {
             ("language_model.model.shared.weight", "model.language_model.shared.weight"),
             ("language_model.lm_head.weight", "lm_head.weight"),
         ] {
-            assert_eq!(Layout::Native.name(microsoft), native);
-            assert_eq!(Layout::Microsoft.name(microsoft), microsoft);
+            assert_eq!(Naming::Native.name(microsoft), native);
+            assert_eq!(Naming::Microsoft.name(microsoft), microsoft);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tokenizers::{AddedToken, Tokenizer};
 
-use super::processor::Task;
+use super::task::Task;
 use crate::text::{open_tokenizer, Vocabulary};
 use crate::{Error, Result};
 

@@ -171,7 +171,7 @@ impl Config {
     /// From the text of `config.json`.
     ///
     /// # Errors
-    /// `CorruptModel` for what is no configuration, `UnsupportedModel` for one of another revision or of shapes that do not
+    /// `CorruptModel` for what is not a configuration, `UnsupportedModel` for one of another revision or of shapes that do not
     /// fit together.
     pub fn from_json(text: &str) -> Result<Self> {
         let config: Self = serde_json::from_str(text)

@@ -23,18 +23,12 @@ enum State {
     Vision(Progress),
     Image(Tensor),
     Prefill(Prefill),
+    Ready(CausalState),
 }
 
 impl Moondream2Encoding {
     pub(super) fn new(model: Arc<Moondream2>, prompt: Prompt, progress: Progress) -> Self {
         Self { model, prompt, state: State::Vision(progress), finished: None }
-    }
-
-    fn prefilled(&self) -> Option<&Prefill> {
-        match &self.state {
-            State::Prefill(prefill) if prefill.layers() == self.model.text.layers() => Some(prefill),
-            _ => None,
-        }
     }
 }
 
@@ -61,13 +55,16 @@ impl Encoding for Moondream2Encoding {
                 self.state = State::Prefill(prefill);
                 (Phase::Prefill, "embedding")
             }
-            State::Prefill(prefill) if prefill.layers() < model.text.layers() => {
+            State::Prefill(prefill) => {
                 model.text.layer(prefill)?;
+                if prefill.layers() == model.text.layers() {
+                    self.state = State::Ready(model.text.state(prefill)?);
+                }
                 (Phase::Prefill, "layers")
             }
-            State::Prefill(_) => return Err(Error::Internal("the image is encoded already".into())),
+            State::Ready(_) => return Err(Error::Internal("the image is encoded already".into())),
         };
-        Ok(Advance { phase, part: part.into(), ready: self.prefilled().is_some() })
+        Ok(Advance { phase, part: part.into(), ready: matches!(self.state, State::Ready(_)) })
     }
 
     fn tap(&self) -> Option<(String, &Tensor)> {
@@ -75,9 +72,10 @@ impl Encoding for Moondream2Encoding {
     }
 
     fn decoding(&self) -> Result<Box<dyn Decoding>> {
-        let prefill =
-            self.prefilled().ok_or_else(|| Error::Internal("decoding starts where the prompt has ended".into()))?;
-        let state = self.model.text.finish(prefill)?;
+        let State::Ready(state) = &self.state else {
+            return Err(Error::Internal("decoding starts where the prompt has been read".into()));
+        };
+        let state = state.clone();
         Ok(Box::new(Moondream2Decoding { model: self.model.clone(), prompt: self.prompt.clone(), state }))
     }
 }
@@ -104,8 +102,6 @@ impl Decoding for Moondream2Decoding {
     }
 
     fn step(&mut self, tokens: &[u32]) -> Result<Tensor> {
-        let last = [self.prompt.ids()[self.prompt.ids().len() - 1]];
-        let tokens = if self.state.length() + 1 == self.prompt.ids().len() { &last } else { tokens };
         self.model.text.step(tokens, &mut self.state)
     }
 

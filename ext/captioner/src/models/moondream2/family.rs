@@ -7,10 +7,9 @@ use super::config::Config;
 use super::names::Prefix;
 use super::processor::{Processor, TASKS};
 use super::Moondream2;
-use crate::kernels::Buffer;
 use crate::models::files::read_json;
 use crate::models::{Family, Model, Parts};
-use crate::text::{open_tokenizer, special_ids, TextEncoder, Vocabulary};
+use crate::text::{open_tokenizer, special_ids, Vocabulary};
 use crate::weights::packed::Part;
 use crate::weights::{Names, Scope};
 use crate::{Error, Result};
@@ -35,6 +34,7 @@ pub static FAMILY: Family = Family {
     names: |tensors| Some(Box::new(Prefix::detect(tensors)?) as Box<dyn Names>),
     read,
     build,
+    export: None,
 };
 
 fn part(name: &str) -> Option<Part> {
@@ -70,7 +70,7 @@ fn build(parts: &Parts, scope: Scope) -> Result<Arc<dyn Model>> {
 /// The model itself, for those who know the family.
 pub(super) fn model(parts: &Parts, scope: Scope) -> Result<Moondream2> {
     let config = Config::from_json(parts.text(CONFIG)?)?;
-    let encoder = TextEncoder::new(Buffer::clone(parts.tokenizer()?));
+    let encoder = parts.encoder()?;
     let processor = Processor::new(&config, parts.vocabulary()?, encoder);
     Moondream2::build(config, processor, scope)
 }

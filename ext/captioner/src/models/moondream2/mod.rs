@@ -31,7 +31,7 @@ pub use family::FAMILY;
 use super::{Encoding, Model, Request};
 use crate::generate::Settings;
 use crate::image::RgbImage;
-use crate::kernels::Buffer;
+use crate::kernels::{ActivationScales, Buffer};
 use crate::weights::Scope;
 use crate::Result;
 
@@ -51,6 +51,7 @@ pub struct Moondream2 {
 impl Moondream2 {
     fn build(config: Config, processor: Processor, root: Scope) -> Result<Self> {
         let sections = &config.config;
+        let root = root.scaling(ActivationScales::PerBlock);
         Ok(Self {
             settings: settings(sections.tokenizer.eos_id),
             vision: Vision::load(&sections.vision, root.pp("vision"))?,

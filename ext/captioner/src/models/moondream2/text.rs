@@ -5,7 +5,6 @@ use candle_core::Tensor;
 use super::config::TextConfig;
 use super::vision::EPS;
 use crate::blocks::{CausalConfig, CausalDecoder, CausalNames, CausalState, MlpNames, NormKind, Prefill};
-use crate::kernels::ActivationScales;
 use crate::nn::{Activation, Embedding, HeadShape, Linear, QkvNames};
 use crate::text::Prompt;
 use crate::weights::Scope;
@@ -49,8 +48,7 @@ impl Text {
         Ok(Self {
             tokens: Embedding::new(scope.matrix("wte", config.vocab_size, config.dim)?, 1.0),
             head: Linear::load(config.dim, config.vocab_size, true, scope.pp("lm_head"))?,
-            // A decoder's inputs have single channels a hundred times as large as the others.
-            decoder: CausalDecoder::load(&causal, scope.scaling(ActivationScales::PerBlock))?,
+            decoder: CausalDecoder::load(&causal, scope)?,
             prefix: config.prefix_attn,
         })
     }
@@ -60,7 +58,7 @@ impl Text {
         self.decoder.layers()
     }
 
-    /// Starts with all of a prompt but its last token. `image` is `[patches, dim]`.
+    /// Starts with all of a prompt but its last token, which is the first step's. `image` is `[patches, dim]`.
     pub fn start(&self, prompt: &Prompt, image: &Tensor) -> Result<Prefill> {
         let count = prompt.ids().len() - 1;
         Ok(self.decoder.start(prompt.embed(count, &self.tokens, image)?, self.prefix)?.state_only())
@@ -72,7 +70,7 @@ impl Text {
     }
 
     /// The state after a prompt that is through all layers.
-    pub fn finish(&self, prefill: &Prefill) -> Result<CausalState> {
+    pub fn state(&self, prefill: &Prefill) -> Result<CausalState> {
         self.decoder.state(prefill)
     }
 

@@ -149,11 +149,11 @@ impl Config {
             let (hidden, heads) = (vision.hidden_size, vision.num_attention_heads);
             return corrupt(format!("vision hidden_size {hidden} does not divide into {heads} heads"));
         }
-        if text.num_attention_heads % self.kv_heads() != 0 || self.head_dim() % 2 != 0 {
+        if !text.num_attention_heads.is_multiple_of(self.kv_heads()) || !self.head_dim().is_multiple_of(2) {
             let (heads, kv, dim) = (text.num_attention_heads, self.kv_heads(), self.head_dim());
             return corrupt(format!("{heads} heads of {dim} values do not share {kv} key and value heads"));
         }
-        if self.grid() % self.scale_factor != 0 || vision.image_size % vision.patch_size != 0 {
+        if !self.grid().is_multiple_of(self.scale_factor) || !vision.image_size.is_multiple_of(vision.patch_size) {
             let (grid, scale) = (self.grid(), self.scale_factor);
             return corrupt(format!("a grid of {grid} patches a side does not divide by scale_factor {scale}"));
         }

@@ -9,7 +9,9 @@ mod answer;
 mod config;
 mod connector;
 mod encoding;
+mod export;
 mod family;
+mod parts;
 mod prompt;
 mod tiles;
 
@@ -64,12 +66,12 @@ struct Beside {
     image: ImageConfig,
     vocabulary: Vocabulary,
     pieces: Pieces,
-    tokenizer: Buffer,
+    encoder: TextEncoder,
 }
 
 impl SmolVlm {
     fn build(beside: Beside, root: Scope) -> Result<Self> {
-        let Beside { config, settings, image, vocabulary, pieces, tokenizer } = beside;
+        let Beside { config, settings, image, vocabulary, pieces, encoder } = beside;
         // Inputs have single channels a hundred times as large as the others.
         let root = root.scaling(ActivationScales::PerBlock);
         let (vision, text) = (root.pp("model.vision_model"), root.pp("model.text_model"));
@@ -93,7 +95,7 @@ impl SmolVlm {
             image,
             vocabulary,
             pieces,
-            encoder: TextEncoder::new(tokenizer),
+            encoder,
         })
     }
 }

@@ -11,7 +11,7 @@ use super::header::{Entry, Header};
 use super::recipe::format_scheme;
 use super::{hex, Form};
 use crate::kernels::{BlockScales, Matrix, Storage};
-use crate::quant::{dynamic, quantize_rows, quantize_with, FloatType, RowScale, Scales, Scheme, Source};
+use crate::quant::{dynamic, quantize_rows, quantize_with, FloatType, Numbers, RowScale, Scales, Scheme};
 use crate::{Error, Result};
 
 /// What a file will hold. Everything but the values is fixed before the first is written.
@@ -182,7 +182,7 @@ impl Writer {
                 self.write(&format!("{name}.scale"), scales.1.as_slice())
             }
             (Form::Blocks(scheme, fit), Storage::Float(kind, values)) => {
-                let quantized = quantize_with(Source::Bytes(*kind, values.as_slice()), scheme, fit).map_err(named)?;
+                let quantized = quantize_with(Numbers::Bytes(*kind, values.as_slice()), scheme, fit).map_err(named)?;
                 self.write(name, quantized.codes())?;
                 match quantized.scales() {
                     Scales::Plain(scales) => self.write(&format!("{name}.absmax"), &floats(scales)),
@@ -194,7 +194,7 @@ impl Writer {
                 }
             }
             (Form::Int8, Storage::Float(kind, values)) => {
-                let source = Source::Bytes(*kind, values.as_slice());
+                let source = Numbers::Bytes(*kind, values.as_slice());
                 let rows = quantize_rows(source, matrix.rows(), RowScale::F16).map_err(named)?;
                 let scales = (0..matrix.rows()).map(|row| half::f16::from_f32(rows.view().scale(row)));
                 let scales: Vec<u8> = scales.flat_map(half::f16::to_le_bytes).collect();

@@ -1,8 +1,6 @@
-//! A picture of any size by formula, the same in `research/reference/moondream/crops.py`.
-
 use captioner::image::RgbImage;
 
-/// Slopes in red, a chequerboard in green, circles in blue.
+/// A picture of any size by formula, the same in `research/reference/moondream/crops.py`: slopes in red, a chequerboard in green, circles in blue.
 pub fn picture(width: u32, height: u32) -> RgbImage {
     let mut data = Vec::with_capacity(width as usize * height as usize * 3);
     for y in 0..height {

@@ -23,7 +23,7 @@ impl FloatType {
 
 /// A tensor to be quantized, row-major. Blocks are widened to f32 as they are read; no full copy is made.
 #[derive(Debug, Clone, Copy)]
-pub enum Source<'a> {
+pub enum Numbers<'a> {
     F32(&'a [f32]),
     F16(&'a [f16]),
     Bf16(&'a [bf16]),
@@ -31,14 +31,14 @@ pub enum Source<'a> {
     Bytes(FloatType, &'a [u8]),
 }
 
-impl Source<'_> {
+impl Numbers<'_> {
     /// Number of elements.
     pub fn len(&self) -> usize {
         match self {
-            Source::F32(values) => values.len(),
-            Source::F16(values) => values.len(),
-            Source::Bf16(values) => values.len(),
-            Source::Bytes(kind, bytes) => bytes.len() / kind.size(),
+            Numbers::F32(values) => values.len(),
+            Numbers::F16(values) => values.len(),
+            Numbers::Bf16(values) => values.len(),
+            Numbers::Bytes(kind, bytes) => bytes.len() / kind.size(),
         }
     }
 
@@ -53,18 +53,18 @@ impl Source<'_> {
     pub fn read(&self, start: usize, out: &mut [f32]) {
         let end = start + out.len();
         match self {
-            Source::F32(values) => out.copy_from_slice(&values[start..end]),
-            Source::F16(values) => widen_f16(&values[start..end], out),
-            Source::Bf16(values) => values[start..end].convert_to_f32_slice(out),
-            Source::Bytes(FloatType::F32, bytes) => {
+            Numbers::F32(values) => out.copy_from_slice(&values[start..end]),
+            Numbers::F16(values) => widen_f16(&values[start..end], out),
+            Numbers::Bf16(values) => values[start..end].convert_to_f32_slice(out),
+            Numbers::Bytes(FloatType::F32, bytes) => {
                 for (value, le) in out.iter_mut().zip(bytes[4 * start..4 * end].chunks_exact(4)) {
                     *value = f32::from_le_bytes([le[0], le[1], le[2], le[3]]);
                 }
             }
-            Source::Bytes(FloatType::F16, bytes) => {
+            Numbers::Bytes(FloatType::F16, bytes) => {
                 read_halves(&bytes[2 * start..2 * end], out, f16::from_bits, widen_f16);
             }
-            Source::Bytes(FloatType::Bf16, bytes) => {
+            Numbers::Bytes(FloatType::Bf16, bytes) => {
                 read_halves(&bytes[2 * start..2 * end], out, bf16::from_bits, |halves, out| {
                     halves.convert_to_f32_slice(out)
                 });
@@ -113,14 +113,14 @@ unsafe fn widen_f16c(halves: &[f16], out: &mut [f32]) {
 
 macro_rules! source_from {
     ($variant:ident, $type:ty) => {
-        impl<'a> From<&'a [$type]> for Source<'a> {
+        impl<'a> From<&'a [$type]> for Numbers<'a> {
             fn from(values: &'a [$type]) -> Self {
-                Source::$variant(values)
+                Numbers::$variant(values)
             }
         }
-        impl<'a> From<&'a Vec<$type>> for Source<'a> {
+        impl<'a> From<&'a Vec<$type>> for Numbers<'a> {
             fn from(values: &'a Vec<$type>) -> Self {
-                Source::$variant(values)
+                Numbers::$variant(values)
             }
         }
     };

@@ -1,13 +1,10 @@
 //! Crops of a picture by formula, for `research/reference/moondream/crops.py`: reads `WIDTH HEIGHT` lines, prints
 //! `WIDTH HEIGHT ROWS COLUMNS` and the digest of every crop; `-- DIR` also writes the pixels to DIR/WIDTHxHEIGHT.rgb.
 
-#[path = "../tests/moondream2_support/picture.rs"]
-mod picture;
-
 use std::io::{self, Error};
 
 use captioner::models::moondream2::Cropping;
-use picture::picture;
+use captioner_testing::picture;
 use sha2::{Digest, Sha256};
 
 fn main() -> io::Result<()> {

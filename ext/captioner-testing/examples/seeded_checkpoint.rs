@@ -1,17 +1,17 @@
-//! Writes a Florence-2 checkpoint with random weights: no Python, nothing stored.
+//! Writes a checkpoint of Florence-2 or moondream2 with random weights: no Python, nothing stored.
 //!
 //! ```text
-//! cargo run --release --example seeded_checkpoint -- --config base|large|small|FILE --layout microsoft|native \
+//! cargo run --release --example seeded_checkpoint -- --config base|large|small|moondream2|FILE --layout microsoft|native \
 //!     --seed 1 --out DIR [--tokenizer FILE] [--preprocessor FILE] [--tied shared,lm_head] [--logits-bias 0]
 //! ```
 //!
 //! A preset in the native layout gets the native configuration and a generation_config.json; a configuration file is
-//! written as it is.
+//! written as it is. moondream2 takes `--seed`, `--out` and `--tokenizer`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use captioner_testing::{native_config, preset, preset_preprocessor, write_checkpoint, Layout, Options};
+use captioner_testing::{moondream2, native_config, preset, preset_preprocessor, write_checkpoint, Naming, Options};
 
 const KNOWN: [&str; 8] = ["config", "layout", "seed", "out", "tokenizer", "preprocessor", "tied", "logits-bias"];
 
@@ -27,12 +27,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     std::fs::create_dir_all(&out)?;
     let config = match preset(name) {
+        None if name == "moondream2" => moondream2::published_config(),
         None => serde_json::from_slice(&std::fs::read(name)?)?,
         Some(config) => {
             std::fs::write(out.join("preprocessor_config.json"), pretty(&preset_preprocessor())?)?;
-            match options.layout {
-                Layout::Microsoft => config,
-                Layout::Native => {
+            match options.naming {
+                Naming::Microsoft => config,
+                Naming::Native => {
                     let (config, generation) = native_config(&config);
                     std::fs::write(out.join("generation_config.json"), pretty(&generation)?)?;
                     config
@@ -45,7 +46,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             std::fs::copy(Path::new(source), out.join(file))?;
         }
     }
-    write_checkpoint(&config, &options, &out)?;
+    if config["model_type"] == moondream2::MODEL_TYPE {
+        moondream2::write_checkpoint(&config, options.seed, &out)?;
+    } else {
+        write_checkpoint(&config, &options, &out)?;
+    }
     println!("{}", out.join("model.safetensors").display());
     Ok(())
 }
