@@ -6,8 +6,13 @@ use super::directory::Directory;
 /// What the samples of a pixel are.
 pub(super) enum Colours {
     /// The colour of each value of one sample.
-    Table { colours: Box<[[u8; 3]; 256]>, alpha: Option<Alpha> },
-    Rgb { alpha: Option<Alpha> },
+    Table {
+        colours: Box<[[u8; 3]; 256]>,
+        alpha: Option<Alpha>,
+    },
+    Rgb {
+        alpha: Option<Alpha>,
+    },
     Cmyk,
 }
 
