@@ -31,7 +31,7 @@ RSpec.describe "checking a model" do
   it "fetches nothing" do
     offline = { **env, "MEME_CAPTIONER_OFFLINE" => "1" }
     expect(meme_captioner("check", "Florence-2-base", env: offline)).to match ["", /Florence-2-base is not on this machine/, 1]
-    expect(meme_captioner("check", "moondream2", env: offline)).to match ["", /moondream2 is not available/, 1]
+    expect(meme_captioner("check", "moondream2", env: offline)).to match ["", /moondream2 is not on this machine/, 1]
     expect(meme_captioner("check").last).to eq 2
   end
 

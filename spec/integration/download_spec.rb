@@ -39,7 +39,7 @@ RSpec.describe "downloading a model" do
     expect(fetch("captioner.downloaded?")).to eq "false"
     seen = fetch("[].tap { |seen| captioner.download { |p| seen << [p.file, p.percent, p.phase] } }")
     expect(seen).to include("model.safetensors", "100")
-    required = MemeCaptioner::Catalogue.florence2_files.select { |_, needed| needed }.map(&:first)
+    required = MemeCaptioner::Families.fetch(:florence2).files.select { |_, needed| needed }.map(&:first)
     expect(files).to include(*required)
     expect(@hub.gets).to include(required.to_h { |name| [name, 1] })
 

@@ -96,7 +96,7 @@ RSpec.describe "validating the bundled model" do
     expect(code).to be_between(0, 2)
     expect(File.size("there/report.html")).to be > 10_000
     expect(ruby("-S", "rake", "meme_captioner:validate", env: { **env, "TASK" => "<POEM>" }))
-      .to match ["", /<POEM>; known are CAPTION/, 3]
+      .to match ["", /<POEM>; known are DETAILED_CAPTION/, 3]
   end
 
   it "exits with 3 and one line where there can be no verdict" do
@@ -106,7 +106,7 @@ RSpec.describe "validating the bundled model" do
       ["--candidate", "Florence-2-tiny"] => /--base: nothing is known in full precision/,
       ["--base", "Florence-2-tiny", "--candidate", "Florence-2-tiny"] => /compared with itself/,
       ["--candidate", "nothing"] => /no model named "nothing"/, ["--judgements", "notes.txt"] => /notes.txt has no judgements/,
-      ["--task", "<POEM>"] => /<POEM>; known are CAPTION/ }.each do |arguments, message|
+      ["--task", "<POEM>"] => /<POEM>; known are DETAILED_CAPTION/ }.each do |arguments, message|
       expect([arguments, *validate(*arguments)]).to match [arguments, "", message, 3]
     end
   end
