@@ -27,7 +27,8 @@ make_root() { # make_root ROOT SUITE
   main=$(mirror main) security=$(mirror security)
   mkdir -p "$archives" "$(dirname "$root")"
   remove_root "$root"
-  debootstrap --variant=minbase --cache-dir="$archives" --include=ca-certificates,git "$suite" "$root" "$main"
+  # In a namespace of its own: what it mounts is gone even if it is killed.
+  unshare --mount --propagation private debootstrap --variant=minbase --cache-dir="$archives" --include=ca-certificates,git "$suite" "$root" "$main"
   {
     echo "deb $main $suite main"
     case $suite in
