@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 ROOT = Path(__file__).resolve().parents[2]
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
 
 # Of what is nearly white, and what counts as flat, see ground.rs and frames.rs.
@@ -47,7 +47,8 @@ def frame_to_rgb(image):
 def to_rgb(image):
     """The picture that is expected of an opened image: upright, and of an animation the first frame with something in it."""
     image.seek(0)
-    orientation = image.getexif().get(0x0112)
+    # Pillow turns TIFF itself.
+    orientation = 1 if image.format == "TIFF" else image.getexif().get(0x0112)
     rgb = frame_to_rgb(image)
     spread = lambda picture: max(high - low for low, high in picture.getextrema())
     best = FLAT

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 import image_inputs
 import image_odd_inputs
+import image_tiffs
 from image_compare import to_rgb
 
 FOLDER = Path(__file__).resolve().parents[2] / "ext/captioner/tests/fixtures/images"
@@ -26,7 +27,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "ext/captioner/tests/fixtures/ima
 THOROUGH = ("rgb_reduced.png", "rgb_tall.png", "rgb_enlarged.png", "noise.png", "one_pixel.png", "1x4000.png", "4000x1.png")
 SIZES = [(512, 512, 1), (37, 1001, 1), (1000, 5, 1), (333, 77, 2), (224, 224, 2), (64, 64, 0), (1, 1, 3), (130, 31, 3)]
 # Only decoded.
-ODD = dict(image_odd_inputs.everything())
+ODD = dict((*image_odd_inputs.everything(), *image_tiffs.everything()))
 # Kept whole as well, to see what differs when something does.
 WHOLE = ("rgba.png", "palette_transparent.png", "small_frame_transparent.gif", "lossy_alpha.webp", "420.jpg", "ycck.jpg")
 
@@ -68,7 +69,7 @@ def values(path):
 
 def lines():
     for path in sorted(FOLDER.iterdir()):
-        if path.suffix in (".png", ".gif", ".webp", ".bmp", ".jpg"):
+        if path.suffix in (".png", ".gif", ".webp", ".bmp", ".jpg", ".tif"):
             yield from ("\t".join(map(str, (path.name, *value))) for value in values(path))
 
 

@@ -37,6 +37,8 @@ struct Index {
 #[derive(Deserialize)]
 struct Entry {
     weights: String,
+    /// In whose names.
+    #[serde(rename = "layout")]
     naming: String,
     ids: Vec<u32>,
     text: String,

@@ -58,7 +58,7 @@ fn what_is_no_image() {
     let empty = temporary("empty.png", b"");
     let text = temporary("text.jpg", b"<!doctype html><title>404</title>");
     let binary = temporary("binary.gif", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    for (path, word) in [(&folder, "directory"), (&empty, "empty"), (&text, "text"), (&binary, "00 01 02 03")] {
+    for (path, word) in [(&folder, "directory"), (&empty, "empty"), (&text, "HTML"), (&binary, "00 01 02 03")] {
         let error = load_path(path, &limits).expect_err("no image");
         assert!(matches!(error, Error::UnreadableImage(_)), "{error}");
         let message = error.to_string();

@@ -84,13 +84,13 @@ fn the_child() {
     if kind == "resize" {
         let image = RgbImage { width: 300, height: 300, data: vec![7; 270_000] };
         limit(40 << 20);
-        let error = resize(&image, 6000, 6000, Filter::Bicubic).err().expect("108 MB of 40");
+        let error = resize(&image, 6000, 6000, Filter::Bicubic).expect_err("108 MB of 40");
         assert!(matches!(&error, Error::ImageTooLarge(message) if message.contains("MiB")), "{error}");
         return;
     }
     let file = large(&kind);
     limit(40 << 20);
-    let error = load_bytes(&file, &Limits::default()).err().expect("hundreds of MB of 40");
+    let error = load_bytes(&file, &Limits::default()).expect_err("hundreds of MB of 40");
     assert!(matches!(&error, Error::ImageTooLarge(message) if message.contains("MiB")), "{kind}: {error}");
 }
 

@@ -33,15 +33,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     args = parser.parse_args()
-    model = transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=getattr(torch, args.dtype), attn_implementation="eager").eval()
+    settings = {"dtype": getattr(torch, args.dtype), "attn_implementation": "eager"}
+    model = transformers.AutoModelForCausalLM.from_pretrained(args.model, **settings).to(args.device).eval()
     tokenizer = Tokenizer.from_file(str(args.model / "tokenizer.json"))
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("input_ids", "top_ids", "top_logits", "logsumexp", "next_logit", "argmax")}
     starts = [0]
     for sentence in sentences():
         ids = tokenizer.encode(sentence).ids
-        logits = model(input_ids=torch.tensor([ids])).logits[0].float()
+        logits = model(input_ids=torch.tensor([ids], device=args.device)).logits[0].float().cpu()
         best = logits.topk(TOP)
         follows = torch.tensor(ids[1:] + [0])
         found = {
@@ -57,8 +59,9 @@ def main() -> None:
     answers = []
     for request in REQUESTS:
         prompt = tokenizer.encode(turn(request)).ids
+        given = torch.tensor([prompt], device=args.device)
         out = model.generate(
-            input_ids=torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt), dtype=torch.long), do_sample=False,
+            input_ids=given, attention_mask=torch.ones_like(given), do_sample=False,
             max_new_tokens=NEW_TOKENS, eos_token_id=2, pad_token_id=2, output_logits=True, return_dict_in_generate=True,
         )  # fmt: skip
         ids = out.sequences[0, len(prompt) :].tolist()

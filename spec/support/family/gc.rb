@@ -37,10 +37,10 @@ RSpec.shared_examples "the compiled library under garbage collection" do |specim
   end
 
   it "reports a download's progress to a block" do
-    HubServer.run(specimen.folder) do |server|
+    HubServer.aside(specimen.folder) do |endpoint|
       MemeCaptioner.config.cache_dir = "models"
       files = [["config.json", true, nil, nil], ["tokenizer.json", true, nil, nil]]
-      hub = { endpoint: server.endpoint, token: nil, cache_dir: File.expand_path("models"), offline: false }
+      hub = { endpoint: endpoint, token: nil, cache_dir: File.expand_path("models"), offline: false }
       seen = []
       folder = GarbageCollection.stress do
         MemeCaptioner::Native.fetch(HubServer::REPO, HubServer::COMMIT, files, hub) { |file, *| seen << file }

@@ -15,11 +15,12 @@ mod huffman;
 mod idct;
 mod output;
 mod scan;
+mod script;
 mod smooth;
 
 use header::{Header, Marker};
 use output::Colours;
-use scan::Scan;
+use script::Scan;
 use smooth::Known;
 
 /// More scans than any encoder writes. A crafted file could otherwise ask for endless work with few bytes.

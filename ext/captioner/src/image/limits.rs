@@ -43,6 +43,12 @@ impl Failure {
     }
 }
 
+impl From<OutOfMemory> for Failure {
+    fn from(error: OutOfMemory) -> Self {
+        Failure::OutOfMemory(error)
+    }
+}
+
 impl Limits {
     /// Refuses a size of zero and a size beyond the limit; otherwise returns the number of pixels.
     pub(super) fn check(&self, width: u64, height: u64) -> Result<usize, Failure> {

@@ -1,7 +1,6 @@
 //! Buffers whose size a file decides. Where memory is limited, asking for too much is an error and not the end of the
 //! process.
 
-use super::limits::Failure;
 use crate::error::Error;
 
 /// So many bytes could not be allocated.
@@ -13,12 +12,6 @@ impl OutOfMemory {
     pub(super) fn message(self) -> String {
         let mebibytes = self.0.div_ceil(1 << 20);
         format!("needs {mebibytes} MiB more than this process may have; scale it down or give the process more memory")
-    }
-}
-
-impl From<OutOfMemory> for Failure {
-    fn from(error: OutOfMemory) -> Self {
-        Failure::OutOfMemory(error)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Blocks in arithmetic coding (annexes D, F and G of the standard; libjpeg's jdarith.c for what broken data gives).
 
 use super::header::Header;
-use super::scan::{natural, Part, Scan};
+use super::script::{natural, Part, Scan};
 
 /// The state of a decision of equal chances.
 const EVEN: u8 = 113;

@@ -2,7 +2,7 @@
 
 use super::bits::{Bits, Table};
 use super::header::Header;
-use super::scan::{natural, Part, Scan};
+use super::script::{natural, Part, Scan};
 
 /// The running state of the decoder.
 pub(super) struct Coder<'a> {

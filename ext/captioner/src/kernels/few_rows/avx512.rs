@@ -58,7 +58,24 @@ unsafe fn block_rows<const M: usize>(group: &BlockGroup, sums: &mut Sums) {
         let nibbles = features.map(|row| group.nibbles.as_ptr().add(row * group.bytes));
         let scales = features.map(|row| group.scales.as_ptr().add(row * group.blocks));
         let mut own = offsets::<M>(group, scales);
-        let mut add = |pair: usize, weights: [Weights; 2]| {
+        for pair in 0..group.blocks.div_ceil(2) {
+            let is_whole = 2 * pair + 1 < group.blocks;
+            // No closure: the compiler does not always inline it, and its result then passes through memory.
+            macro_rules! weights {
+                ($row:literal) => {{
+                    let (codes, scales) = (nibbles[$row].add(BLOCK * pair), scales[$row].add(2 * pair));
+                    let first = _mm512_set1_ps(*scales);
+                    if is_whole {
+                        _mm_prefetch::<_MM_HINT_T0>(codes.wrapping_add(AHEAD).cast());
+                        // Eight lanes for either block of a pair.
+                        let scale = _mm512_mask_mov_ps(first, 0xFF00, _mm512_set1_ps(*scales.add(1)));
+                        Weights::look_up(table, _mm512_loadu_si512(codes.cast()), scale)
+                    } else {
+                        Weights::look_up(table, _mm512_zextsi256_si512(_mm256_loadu_si256(codes.cast())), first)
+                    }
+                }};
+            }
+            let weights = [weights!(0), weights!(1)];
             for m in 0..M {
                 let codes = x[m].0.add(2 * BLOCK * pair);
                 let (even, odd) = (_mm512_loadu_si512(codes.cast()), _mm512_loadu_si512(codes.add(BLOCK).cast()));
@@ -69,25 +86,6 @@ unsafe fn block_rows<const M: usize>(group: &BlockGroup, sums: &mut Sums) {
                     own[m] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(weights.scale, scale), own[m]);
                 }
             }
-        };
-        for pair in 0..group.blocks / 2 {
-            let weights = [0, 1].map(|row| {
-                let codes = nibbles[row].add(BLOCK * pair);
-                _mm_prefetch::<_MM_HINT_T0>(codes.wrapping_add(AHEAD).cast());
-                let codes = _mm512_loadu_si512(codes.cast());
-                let [first, second] = [0, 1].map(|block| _mm512_set1_ps(*scales[row].add(2 * pair + block)));
-                // Eight lanes for either block of a pair.
-                Weights::look_up(table, codes, _mm512_mask_mov_ps(first, 0xFF00, second))
-            });
-            add(pair, weights);
-        }
-        if group.blocks % 2 == 1 {
-            let pair = group.blocks / 2;
-            let weights = [0, 1].map(|row| {
-                let codes = _mm512_zextsi256_si512(_mm256_loadu_si256(nibbles[row].add(BLOCK * pair).cast()));
-                Weights::look_up(table, codes, _mm512_set1_ps(*scales[row].add(2 * pair)))
-            });
-            add(pair, weights);
         }
         for (m, lanes) in lanes.iter_mut().enumerate() {
             lanes[features[0]] = MaybeUninit::new(own[0][m]);
