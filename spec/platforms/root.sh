@@ -27,7 +27,8 @@ make_root() { # make_root ROOT SUITE
   main=$(mirror main) security=$(mirror security)
   mkdir -p "$archives" "$(dirname "$root")"
   remove_root "$root"
-  debootstrap --variant=minbase --cache-dir="$archives" --include=ca-certificates,git "$suite" "$root" "$main"
+  # In a namespace of its own: what it mounts is gone even if it is killed.
+  unshare --mount --propagation private debootstrap --variant=minbase --cache-dir="$archives" --include=ca-certificates,git "$suite" "$root" "$main"
   {
     echo "deb $main $suite main"
     case $suite in
@@ -92,7 +93,9 @@ $archives /archives" enter "$root" "
       -o APT::Architecture=$debian -o APT::Architectures::=$debian -o APT::Sandbox::User=root -o Dir::State::status=/dev/null)
     apt-get \"\${options[@]}\" update
     cd /archives
-    packages=(ruby$3 libruby$3 ruby$3-dev ruby-rubygems libc6 libgcc-s1 libcrypt1 libgmp10 zlib1g libyaml-0-2)
+    packages=(ruby$3 libruby$3 ruby$3-dev ruby-rubygems libc6 libgcc-s1 libcrypt1 libgmp10 zlib1g libyaml-0-2 libzstd1)
+    # Since trixie it is named after the width of its times.
+    apt-cache \"\${options[@]}\" show libssl3t64 >/dev/null 2>&1 && packages+=(libssl3t64) || packages+=(libssl3)
     apt-get \"\${options[@]}\" download \"\${packages[@]}\" || { rm -f *.deb; exit 1; }
     for package in \"\${packages[@]}\"; do
       dpkg --fsys-tarfile \"\$(ls -t \${package}_*.deb | head -n 1)\" | tar --extract --keep-directory-symlink --directory $ruby
