@@ -128,7 +128,7 @@ foreign_libraries() {
       for library in /tmp/foreign/meme_captioner/*/meme_captioner.so; do cp /tmp/foreign.so "$library"; done
       said=$(ruby -I /tmp/foreign -r meme_captioner -e "MemeCaptioner::Native" 2>&1) && exit 1
       echo "$said"
-      grep -q "LoadError" <<<"$said"
+      grep -q "is for Ruby .*, but this is Ruby .*LoadError" <<<"$said"
       grep -q "rake compile" <<<"$said"'
   done
 }
