@@ -15,7 +15,11 @@ pub fn check(ruby: &Ruby) -> Result<(), Error> {
     let running = (major.unsigned_abs(), minor.unsigned_abs());
     // First of all, because in another Ruby not even a string can be read: its objects are laid out differently.
     if running != RUBY {
-        return Err(refusal(ruby, &format!("Ruby {}.{}", RUBY.0, RUBY.1), &format!("Ruby {}.{}", running.0, running.1)));
+        return Err(refusal(
+            ruby,
+            &format!("Ruby {}.{}", RUBY.0, RUBY.1),
+            &format!("Ruby {}.{}", running.0, running.1),
+        ));
     }
     let files: String = ruby.eval("MemeCaptioner::VERSION")?;
     if files != VERSION {
