@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use captioner::blocks::{CausalConfig, CausalDecoder, CausalNames, MlpNames, NormKind};
+use captioner::blocks::CausalDecoder;
 use captioner::kernels::{log_sum_exp, ActivationScales, Compute};
-use captioner::models::smolvlm::Config;
-use captioner::nn::{with_values, Embedding, HeadShape, Linear, QkvNames};
+use captioner::models::smolvlm::{decoder, Config};
+use captioner::nn::{with_values, Embedding, Linear};
 use captioner::runtime;
 use captioner::weights::packed::Packed;
 use captioner::weights::{Checkpoint, Scope, Source};
@@ -48,27 +48,7 @@ fn load(path: &Path, compute: Compute) -> Result<Text> {
         true => table.clone(),
         false => root.pp("lm_head").matrix("weight", text.vocab_size, text.hidden_size)?,
     };
-    let shape = CausalConfig {
-        hidden: text.hidden_size,
-        layers: text.num_hidden_layers,
-        heads: HeadShape { heads: text.num_attention_heads, kv_heads: config.kv_heads(), dim: config.head_dim() },
-        mlp_hidden: text.intermediate_size,
-        norm: NormKind::Rms,
-        eps: text.rms_norm_eps,
-        rope_theta: config.rope_theta() as f32,
-        rotary_dim: config.head_dim(),
-        bias: false,
-        names: CausalNames {
-            layers: "layers",
-            attention_norm: "input_layernorm",
-            qkv: QkvNames::Separate(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
-            attention_out: "self_attn.o_proj",
-            mlp_norm: Some("post_attention_layernorm"),
-            mlp: MlpNames::Gated(["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]),
-            final_norm: "norm",
-        },
-    };
-    let decoder = CausalDecoder::load(&shape, scope)?;
+    let decoder = decoder(&config, scope)?;
     Ok(Text { tokens: Embedding::new(table, 1.0), decoder, head: Linear::new(head, None), vocabulary: text.vocab_size })
 }
 

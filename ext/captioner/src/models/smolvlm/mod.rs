@@ -132,7 +132,11 @@ fn tower(config: &Config, scope: Scope) -> Result<Vit> {
     Vit::load(&config, scope)
 }
 
-fn decoder(config: &Config, scope: Scope) -> Result<CausalDecoder> {
+/// The text model's layers at `scope`, for those who want them alone.
+///
+/// # Errors
+/// Those of reading its tensors.
+pub fn decoder(config: &Config, scope: Scope) -> Result<CausalDecoder> {
     let text = &config.text_config;
     let names = CausalNames {
         layers: "layers",
