@@ -59,7 +59,8 @@ module MemeCaptioner
     end
 
     # Captions one image.
-    # @param image [String, #to_path, #read, #open] a path, an IO or upload, an ActiveStorage blob or attachment; never a URL
+    # @param image [String, #to_path, #read, #download] a path, an IO or upload, an ActiveStorage blob, attachment, variant or
+    #   preview; never a URL, and bytes only in a StringIO
     # @param task [String, nil] one of {#tasks}; the first of them where there is neither a task nor a prompt
     # @param prompt [String, nil] a question of the caller's own, for models of families that take one
     # @param image_splitting [Boolean, nil] false looks at the image as a whole only, which is much faster and sees less; for
@@ -76,8 +77,9 @@ module MemeCaptioner
       caption(Input.new(image), generation)
     end
 
-    # Captions many images. An image that fails yields its error and the batch goes on: a missing file, or an argument that is
-    # no image, as an {UnreadableImageError} whose cause is the original error. A model that cannot be loaded raises.
+    # Captions many images. An image that fails yields its error and the batch goes on: a missing file, an argument that is no
+    # image, or whatever its own methods raise, as an {UnreadableImageError} whose cause is the original error. A model that
+    # cannot be loaded raises.
     # @param images [#each]
     # @param options [Hash] those of {#extract}
     # @yieldparam image [Object] as it was given
@@ -158,7 +160,7 @@ module MemeCaptioner
       caption(Input.new(image), generation)
     rescue Error => e
       e
-    rescue IOError, SystemCallError, *Input.reading_errors => e
+    rescue IOError, SystemCallError, Input::Trouble, *Input.reading_errors => e
       unreadable(e)
     end
 
