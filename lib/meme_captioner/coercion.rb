@@ -21,13 +21,13 @@ module MemeCaptioner
 
     class << self
       # @return [Object] the value as a setting of this kind
-      # @raise [ArgumentError] if it cannot be one
+      # @raise [SettingError] if it cannot be one
       def call(kind, value, name)
         result = public_send(kind, value)
         return result unless result.nil?
 
         expected = kind == :recipe ? "one of #{Families.recipes.join(", ")}" : EXPECTED.fetch(kind)
-        raise ArgumentError, "#{name} must be #{expected}, got #{value.inspect}"
+        raise SettingError, "#{name} must be #{expected}, got #{value.inspect}"
       end
 
       def count(value)
