@@ -47,6 +47,7 @@ module MemeCaptioner
     # @return [self]
     # @raise [ModelUnavailableError, CorruptModelError, DownloadError, UnsupportedModelError]
     def download(&)
+      Context.check
       Weights.download(info, &)
       self
     end
@@ -71,6 +72,7 @@ module MemeCaptioner
     # @raise [ImageError] if the image cannot be read or is too large
     # @raise [Errno::ENOENT] if there is no such file
     # @raise [ArgumentError, TypeError] for wrong arguments
+    # @raise [ContextError] in a Ractor other than the main one, and in a signal's handler
     def extract(image, task: nil, prompt: nil, image_splitting: nil, num_beams: nil, max_new_tokens: nil)
       generation = generation(task: task, prompt: prompt, image_splitting: image_splitting, num_beams: num_beams,
                               max_new_tokens: max_new_tokens)
@@ -103,6 +105,7 @@ module MemeCaptioner
     # @api private
     # @return [Family] of the model; as for {#tasks}
     def family
+      Context.check
       Weights.family(info)
     end
 
@@ -153,6 +156,7 @@ module MemeCaptioner
 
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
+      Context.check
       Weights.model(info) { |place| Admission.check(info, place) if @admission }
     end
 

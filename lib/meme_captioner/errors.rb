@@ -15,6 +15,9 @@ module MemeCaptioner
   # A defect of this library: it was caught, and the process goes on.
   class InternalError < Error; end
 
+  # It was called where Ruby does not let it work: in a Ractor other than the main one, or in a signal's handler.
+  class ContextError < Error; end
+
   # No model has this name; the message suggests names that look alike.
   class UnknownModelError < PermanentError; end
 
