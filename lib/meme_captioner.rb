@@ -3,6 +3,7 @@
 require_relative "meme_captioner/version"
 require_relative "meme_captioner/errors"
 require_relative "meme_captioner/context"
+require_relative "meme_captioner/home"
 require_relative "meme_captioner/coercion"
 require_relative "meme_captioner/configuration"
 require_relative "meme_captioner/families"

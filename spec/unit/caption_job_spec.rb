@@ -94,6 +94,15 @@ RSpec.describe MemeCaptioner::CaptionJob do
     expect(record.reload.caption_error).to be_nil
   end
 
+  it "takes a machine without the model for no fault of the image, and says so in the log" do
+    log = StringIO.new
+    MemeCaptioner.config.logger = Logger.new(log)
+    extracting_raises(MemeCaptioner::ModelUnavailableError.new("cannot write /models"))
+    record = picture
+    described_class.perform_now(record)
+    expect([record.reload.caption_error, queue, log.string]).to match [nil, [], %r{ERROR .*cannot write /models}]
+  end
+
   describe "an adapter that cannot run it later" do
     it "has one attempt" do
       ActiveJob::Base.queue_adapter = :inline
