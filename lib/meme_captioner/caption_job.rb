@@ -7,8 +7,8 @@ module MemeCaptioner
   # Captions a record that is {Captionable}. What can pass is tried again; an image that cannot be captioned is told to the
   # record, and the job is done. A record that was deleted meanwhile needs no caption.
   class CaptionJob < ActiveJob::Base
-    # Tells the record why it has no caption, unless it is no fault of the image's: a wrong setting, or a machine without the model's
-    # files or without a place for them. Its row stays as it is, for a backfill once all is right.
+    # Tells the record why it has no caption, unless it is no fault of the image's: a wrong setting, or a machine without the
+    # model's files or without a place for them. Its row stays as it is, for a backfill once all is right.
     GIVE_UP = lambda do |job, error|
       raise error if error.is_a?(SettingError)
       next MemeCaptioner.config.logger.error("meme_captioner: #{error.message}") if error.is_a?(ModelUnavailableError)

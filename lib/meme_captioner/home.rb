@@ -9,8 +9,8 @@ module MemeCaptioner
   module Home
     class << self
       # @param env [#[]]
-      # @return [String] HOME where it is an absolute path; without HOME what the user database says; otherwise the system's folder
-      #   for temporary files
+      # @return [String] HOME where it is an absolute path; without HOME what the user database says; otherwise the system's
+      #   folder for temporary files
       def of(env)
         home = given(env, "HOME") || registered
         absolute?(home) ? home : temporary(env)

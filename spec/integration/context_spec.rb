@@ -27,7 +27,7 @@ RSpec.describe "where Ruby does not let the library work" do
       puts captioner.extract(IMAGE, max_new_tokens: 3)
     RUBY
     out, err, code = run(script)
-    expect(out.lines.first(5)).to all(start_with("MemeCaptioner::ContextError: only the main Ractor can caption: send it the image"))
+    expect(out.lines.first(5)).to all(start_with("MemeCaptioner::ContextError: only the main Ractor can caption: send it"))
     expect([out.lines.size, err, code]).to eq [6, "", 0]
   end
 

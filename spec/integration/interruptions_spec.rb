@@ -59,8 +59,9 @@ RSpec.describe "interrupting a caption" do
 
     # Of decoding alone: what is computed later can be interrupted in any case.
     def decoding
-      generation = captioner.generation(max_new_tokens: 1)
-      facts = MemeCaptioner::Engine.caption(MemeCaptioner::Weights.model(captioner.info), MemeCaptioner::Input.new(image), generation)
+      model = MemeCaptioner::Weights.model(captioner.info)
+      input = MemeCaptioner::Input.new(image)
+      facts = MemeCaptioner::Engine.caption(model, input, captioner.generation(max_new_tokens: 1))
       facts.last.fetch(:seconds).fetch(:image)
     end
 

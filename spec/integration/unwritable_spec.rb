@@ -15,7 +15,7 @@ RSpec.describe "a machine without a place for a model" do
         print e.class, ": ", e.message
       end
     RUBY
-    env = env.to_h { |name, value| [name.to_s, value] }
+    env = env.transform_keys(&:to_s)
     ruby("-e", script, env: { "MEME_CAPTIONER_LOGGER" => File::NULL, "MEME_CAPTIONER_CACHE_DIR" => nil, **env }).first
   end
 
