@@ -4,9 +4,11 @@ require "optparse"
 require "meme_captioner"
 require "meme_captioner/bench"
 require "meme_captioner/memory"
+require_relative "cli/images_argument"
 require_relative "cli/model_argument"
 require_relative "cli/progress_line"
 require_relative "cli/question_argument"
+require_relative "cli/status_line"
 require_relative "cli/bench_command"
 require_relative "cli/caption_command"
 require_relative "cli/check_command"
@@ -28,7 +30,8 @@ module MemeCaptioner
                  "validate" => ValidateCommand }.freeze
 
     USAGE = <<~TEXT
-      Usage: meme_captioner caption IMAGE... [--model NAME] [--task TASK | --prompt TEXT] [--json]
+      Usage: meme_captioner caption IMAGE... [--model NAME] [--task TASK | --prompt TEXT] [--num-beams N]
+                                    [--max-new-tokens N] [--json]; IMAGE is a file, a folder or -
              meme_captioner download NAME
              meme_captioner models [--json]
              meme_captioner check NAME
