@@ -109,12 +109,14 @@ module MemeCaptioner
 
     # As ActiveStorage and Shrine have it: a file on demand, for the duration of a block.
     def opened(&)
+      # By name, because Ruby 3.3.0 takes no nameless one within a block.
+      caption = proc(&)
       yielded = false
       result = @image.open do |file|
         yielded = true
-        self.class.new(file).obtain(&)
+        self.class.new(file).obtain(&caption)
       end
-      yielded ? result : owned(result, &)
+      yielded ? result : owned(result, &caption)
     end
 
     # Variants and previews are made when they are asked for. Some answer bytes, in pieces where there is a block for them, some

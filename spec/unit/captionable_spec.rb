@@ -166,10 +166,11 @@ RSpec.describe MemeCaptioner::Captionable do
   describe "#caption_later after a commit" do
     # As an attachment's upload is one of several callbacks after a commit, in an order that nobody thinks of.
     def model(*callbacks, &)
+      upload = proc(&)
       captioned do
         captions :description, from: :path, model: "test"
         callbacks.each { |callback| after_commit(callback) }
-        define_method(:upload, &)
+        define_method(:upload, upload)
       end
     end
 

@@ -145,6 +145,11 @@ RSpec.describe MemeCaptioner::Input do
       expect { opened(endless) }.to raise_error(MemeCaptioner::ImageTooLargeError, /4 MiB/)
     end
 
+    it "is not opened to look for a path where it has none" do
+      remote = object(to_io: -> { raise NotImplementedError }, open: ->(&block) { block.call(StringIO.new("bytes")) }, download: -> {})
+      expect(opened(remote)).to eq [:bytes, "bytes"]
+    end
+
     it "is opened for the time of the caption, whatever is yielded" do
       remote = object(open: ->(&block) { block.call(StringIO.new("bytes")) }, download: -> { raise "not asked" })
       expect(opened(remote)).to eq [:bytes, "bytes"]

@@ -12,8 +12,11 @@ module MemeCaptioner
         def of(image)
           return image.to_path if only?(image)
 
+          found = names(image).select { |name| readable?(name) }
+          return if found.empty?
+
           handle = flushed(image)
-          names(image).find { |name| readable?(name) && (handle.nil? || File.identical?(name, handle)) }
+          found.find { |name| handle.nil? || File.identical?(name, handle) }
         end
 
         # @return [Boolean] whether it is a name and nothing else, as a Pathname is: what can be rewound has content of its own
