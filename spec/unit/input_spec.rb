@@ -146,7 +146,8 @@ RSpec.describe MemeCaptioner::Input do
     end
 
     it "is not opened to look for a path where it has none" do
-      remote = object(to_io: -> { raise NotImplementedError }, open: ->(&block) { block.call(StringIO.new("bytes")) }, download: -> {})
+      open = ->(&block) { block.call(StringIO.new("bytes")) }
+      remote = object(to_io: -> { raise NotImplementedError }, open: open, download: -> {})
       expect(opened(remote)).to eq [:bytes, "bytes"]
     end
 
