@@ -74,9 +74,9 @@ module MemeCaptioner
 
     def unknown(name)
       hints = alike(name)
-      hint = hints.empty? ? "known are #{@models.keys.join(", ")}" : "did you mean #{hints.join(" or ")}?"
-      of_a_hub = "; another repository of the hub needs MemeCaptioner.register" if name.include?("/")
-      "there is no model named #{name.inspect}; #{hint}#{of_a_hub}"
+      hint = hints.empty? ? "known are #{@models.keys.join(", ")}." : "did you mean #{hints.join(" or ")}?"
+      of_a_hub = " Other repositories are registered first, with MemeCaptioner.register" if name.include?("/")
+      "there is no model named #{name.inspect}; #{of_a_hub ? hint + of_a_hub : hint.delete_suffix(".")}"
     end
 
     # Those of the repository, or of its page, where the name is one; otherwise those that are spelled alike.
