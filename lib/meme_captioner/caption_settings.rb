@@ -21,7 +21,19 @@ module MemeCaptioner
 
     # @return [String]
     def caption(record)
-      text = captioner.extract(record.public_send(source), **options).strip
+      finish(record, captioner.extract(record.public_send(source), **options))
+    end
+
+    # @param records [Array]
+    # @return [Array<String, StandardError>] of each record what the model says of its image, or the error
+    def captions(records)
+      captioner = self.captioner
+      captioner.extract_together(records.map { |record| record.public_send(source) }, captioner.generation(**options))
+    end
+
+    # @return [String] the caption as the record takes it
+    def finish(record, text)
+      text = text.strip
       # Kept empty the row would be captioned again and again.
       raise ImageError, "#{record.class.name} #{record.id}: the model has nothing to say about the image" if text.empty?
 

@@ -78,24 +78,52 @@ module MemeCaptioner
 
     # Captions many images. An image that fails yields its error and the batch goes on: a missing file, or an argument that is
     # no image, as an {UnreadableImageError} whose cause is the original error. A model that cannot be loaded raises.
+    #
+    # Images that are captioned together take less time each, and every caption is what it is alone. Only of a list that is
+    # there as a whole more than one image is taken at a time, unless batch_size says so.
     # @param images [#each]
+    # @param batch_size [Integer, nil] images that are captioned together, which are yielded when all of them are done; 1 yields each
+    #   when it is done. nil for as many as suit the model
     # @param options [Hash] those of {#extract}
     # @yieldparam image [Object] as it was given
     # @yieldparam result [String, MemeCaptioner::Error]
     # @return [self, Enumerator] an Enumerator without a block
-    def extract_all(images, **options)
+    def extract_all(images, batch_size: nil, **options)
       generation = generation(**options)
+      batch_size = Coercion.call(:count, batch_size, "batch_size") if batch_size
       raise TypeError, "extract_all takes a list of images, got #{images.class}" unless images.respond_to?(:each)
 
       unless block_given?
-        return enum_for(:extract_all, images, **options) do
+        return enum_for(:extract_all, images, batch_size: batch_size, **options) do
           images.size if images.respond_to?(:size)
         end
       end
 
       load
-      images.each { |image| yield image, attempt(image, generation) }
+      batch_size ||= images.respond_to?(:to_ary) ? self.batch_size : 1
+      slices(images, batch_size) { |some| some.zip(attempt_all(some, generation)) { |image, result| yield image, result } }
       self
+    end
+
+    # @api private
+    # @return [Integer] images that are best captioned together where there are many; loads the model
+    def batch_size
+      Engine.batch_size(model)
+    end
+
+    # Captions some images together.
+    # @api private
+    # @return [Array<String, StandardError>] each image's caption, or the error that {#extract} raises
+    # @raise [StandardError] what is wrong with more than an image
+    def extract_together(images, generation)
+      ready = model
+      return Batch.new(name, ready, images, generation).results if ready
+
+      images.map do |image|
+        caption(Input.new(image), generation)
+      rescue *Batch.image_errors => e
+        e
+      end
     end
 
     # @api private
@@ -154,8 +182,30 @@ module MemeCaptioner
       Weights.model(info) { |place| Admission.check(info, place) if @admission }
     end
 
-    def attempt(image, generation)
-      caption(Input.new(image), generation)
+    # Yields the list in parts, without asking more of it than `each`.
+    def slices(images, size)
+      return images.each { |image| yield [image] } if size == 1
+
+      some = []
+      images.each do |image|
+        some << image
+        yield some.slice!(0..) if some.size == size
+      end
+      yield some unless some.empty?
+    end
+
+    # A defect that shows in one of them is told apart by captioning each by itself.
+    def attempt_all(images, generation)
+      return images.map { |image| attempt { caption(Input.new(image), generation) } } if images.size == 1
+
+      results = extract_together(images, generation)
+      results.map { |result| attempt { result.is_a?(Exception) ? raise(result) : result } }
+    rescue InternalError
+      images.flat_map { |image| attempt_all([image], generation) }
+    end
+
+    def attempt
+      yield
     rescue Error => e
       e
     rescue IOError, SystemCallError, *Input.reading_errors => e
