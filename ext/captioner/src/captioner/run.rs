@@ -62,7 +62,7 @@ impl Run {
     ///
     /// # Errors
     /// `Internal` before.
-    pub(super) fn writing(&mut self) -> Result<&mut Writing> {
+    pub fn writing(&mut self) -> Result<&mut Writing> {
         if let State::Encoding { encoding, .. } = &self.state {
             let writing = Writing::new(encoding.decoding()?, self.settings.clone(), self.max_new_tokens);
             self.state = State::Writing(writing);

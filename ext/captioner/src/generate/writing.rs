@@ -54,7 +54,8 @@ impl Writing {
         let tokens: Vec<Vec<u32>> = writings.iter().map(|writing| writing.search.last_tokens()).collect();
         let mut step = || {
             let logits = Self::logits_of_all(&mut writings, &tokens)?;
-            let mut tasks: Vec<_> = writings.iter_mut().zip(logits).map(|(own, logits)| (own, logits, Ok(()))).collect();
+            let mut tasks: Vec<_> =
+                writings.iter_mut().zip(logits).map(|(own, logits)| (own, logits, Ok(()))).collect();
             each(&mut tasks, |(writing, logits, taken)| *taken = writing.take(logits.clone()));
             tasks.into_iter().map(|(_, _, taken)| taken).collect()
         };

@@ -9,8 +9,8 @@ use super::config::TextConfig;
 use super::names::TOKEN_EMBEDDINGS;
 use crate::kernels::{Matrix, Regime};
 use crate::nn::{
-    add, rows, CachedAttention, CrossAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention, SharedCache,
-    WrittenRows,
+    add, rows, CachedAttention, CrossAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention,
+    SharedCache, WrittenRows,
 };
 use crate::weights::Scope;
 use crate::Result;
