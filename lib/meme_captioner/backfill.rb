@@ -84,8 +84,8 @@ module MemeCaptioner
       line = CLI::ProgressLine.new(@err)
       captioner.download { |progress| line.update(progress) } unless captioner.downloaded?
       line.finish
-      captioner.load
       @batch_size ||= captioner.batch_size
+      captioner.load
     end
 
     def enqueue(batch)
@@ -106,14 +106,10 @@ module MemeCaptioner
       end
     end
 
-    # What is wrong with more than one image shows again with each of them.
     def together(records)
       results = @model.caption_settings.captions(records)
-    rescue PermanentError, TransientError, ActiveRecord::ActiveRecordError
-      raise
-    rescue StandardError
-      records.each { |record| attempt(record, &:caption!) }
-    else
+      return records.each { |record| attempt(record, &:caption!) } unless results
+
       records.zip(results) { |record, result| attempt(record) { record.take_caption(result) } }
     end
 

@@ -38,7 +38,7 @@ module MemeCaptioner
     def open_from(index)
       return caption if index == @images.size
 
-      failure = open(index) { open_from(index + 1) }
+      failure = open_one(index) { open_from(index + 1) }
       return unless failure
 
       @results[index] = failure
@@ -46,10 +46,10 @@ module MemeCaptioner
     end
 
     # @return [StandardError, nil] why the image could not be opened
-    def open(index)
+    def open_one(index)
       inside = false
       Events.report("extract", { model: @name, **@generation.question }) do |payload|
-        Engine.open(Input.new(@images[index])) do |image, bytes|
+        Engine.prepare(Input.new(@images[index])) do |image, bytes|
           inside = true
           @opened[index] = Opened.new(image, bytes, payload)
           yield

@@ -16,8 +16,8 @@ module MemeCaptioner
     # @param info [ModelInfo] a model whose files are on this machine
     # @param images [Integer] how many captions are timed, after one that is not
     # @param max_new_tokens [Integer] the most tokens of a caption
-    # @param batch_sizes [Array<Integer>, nil] how many images are captioned together; nil for {BATCH_SIZES} where that suits the model,
-    #   and for none where it does not
+    # @param batch_sizes [Array<Integer>, nil] how many images are captioned together; nil for {BATCH_SIZES} where that suits the
+    #   model, and for none where it does not
     # @raise [UnsupportedModelError, ModelUnavailableError] if there are no files to measure
     # @raise [PermanentError] where there is no /proc
     def initialize(info, images: IMAGES, max_new_tokens: MAX_NEW_TOKENS, batch_sizes: nil)
@@ -33,8 +33,9 @@ module MemeCaptioner
 
     # @return [Hash{Symbol => Object}] model, compute, kernels, threads, images and max_new_tokens; `captions_per_minute`, one
     #   after the other; `seconds` of a caption (medians): total, and the stages of its family; `ms_per_token`; `tokens` of a
-    #   caption (median); `added_peak_mib`, the memory that loading and captioning added at its peak; `batches`, of each batch size
-    #   the captions per minute and the peak so far; `exact`, the same computed exactly, with `captions_equal` and `times_faster` (how much faster the mode in use is); nil if it is exact by itself
+    #   caption (median); `added_peak_mib`, the memory that loading and captioning added at its peak; `batches`, of each batch
+    #   size the captions per minute and the peak so far; `exact`, the same computed exactly, with `captions_equal` and
+    #   `times_faster` (how much faster the mode in use is); nil if it is exact by itself
     def report
       place = Weights.pack(@info, @source)
       texts, figures = measure(place) { |child, library| batches(child, library) }

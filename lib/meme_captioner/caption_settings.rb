@@ -25,10 +25,16 @@ module MemeCaptioner
     end
 
     # @param records [Array]
-    # @return [Array<String, StandardError>] of each record what the model says of its image, or the error
+    # @return [Array<String, StandardError>, nil] of each record what the model says of its image, or the error; nil where
+    #   something is wrong that shows again when each is captioned by itself
+    # @raise [PermanentError, TransientError, ActiveRecord::ActiveRecordError] what concerns every record
     def captions(records)
       captioner = self.captioner
       captioner.extract_together(records.map { |record| record.public_send(source) }, captioner.generation(**options))
+    rescue PermanentError, TransientError, ActiveRecord::ActiveRecordError
+      raise
+    rescue StandardError
+      nil
     end
 
     # @return [String] the caption as the record takes it

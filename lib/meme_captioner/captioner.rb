@@ -82,26 +82,18 @@ module MemeCaptioner
     # Images that are captioned together take less time each, and every caption is what it is alone. Only of a list that is
     # there as a whole more than one image is taken at a time, unless batch_size says so.
     # @param images [#each]
-    # @param batch_size [Integer, nil] images that are captioned together, which are yielded when all of them are done; 1 yields each
-    #   when it is done. nil for as many as suit the model
+    # @param batch_size [Integer, nil] images that are captioned together, and yielded when all of these are done; 1 yields each
+    #   when it is done, nil stands for as many as suit the model
     # @param options [Hash] those of {#extract}
     # @yieldparam image [Object] as it was given
     # @yieldparam result [String, MemeCaptioner::Error]
     # @return [self, Enumerator] an Enumerator without a block
-    def extract_all(images, batch_size: nil, **options)
-      generation = generation(**options)
-      batch_size = Coercion.call(:count, batch_size, "batch_size") if batch_size
-      raise TypeError, "extract_all takes a list of images, got #{images.class}" unless images.respond_to?(:each)
-
-      unless block_given?
-        return enum_for(:extract_all, images, batch_size: batch_size, **options) do
-          images.size if images.respond_to?(:size)
-        end
-      end
+    def extract_all(images, batch_size: nil, **options, &block)
+      series = Series.new(self, images, generation(**options), batch_size)
+      return enum_for(:extract_all, images, batch_size: batch_size, **options) { series.size } unless block
 
       load
-      batch_size ||= images.respond_to?(:to_ary) ? self.batch_size : 1
-      slices(images, batch_size) { |some| some.zip(attempt_all(some, generation)) { |image, result| yield image, result } }
+      series.each(&block)
       self
     end
 
@@ -116,7 +108,7 @@ module MemeCaptioner
     # @return [Array<String, StandardError>] each image's caption, or the error that {#extract} raises
     # @raise [StandardError] what is wrong with more than an image
     def extract_together(images, generation)
-      ready = model
+      ready = model if images.size > 1
       return Batch.new(name, ready, images, generation).results if ready
 
       images.map do |image|
@@ -180,42 +172,6 @@ module MemeCaptioner
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
       Weights.model(info) { |place| Admission.check(info, place) if @admission }
-    end
-
-    # Yields the list in parts, without asking more of it than `each`.
-    def slices(images, size)
-      return images.each { |image| yield [image] } if size == 1
-
-      some = []
-      images.each do |image|
-        some << image
-        yield some.slice!(0..) if some.size == size
-      end
-      yield some unless some.empty?
-    end
-
-    # A defect that shows in one of them is told apart by captioning each by itself.
-    def attempt_all(images, generation)
-      return images.map { |image| attempt { caption(Input.new(image), generation) } } if images.size == 1
-
-      results = extract_together(images, generation)
-      results.map { |result| attempt { result.is_a?(Exception) ? raise(result) : result } }
-    rescue InternalError
-      images.flat_map { |image| attempt_all([image], generation) }
-    end
-
-    def attempt
-      yield
-    rescue Error => e
-      e
-    rescue IOError, SystemCallError, *Input.reading_errors => e
-      unreadable(e)
-    end
-
-    def unreadable(reason)
-      raise UnreadableImageError, reason.message, cause: reason
-    rescue UnreadableImageError => e
-      e
     end
   end
 end

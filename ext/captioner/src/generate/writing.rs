@@ -57,7 +57,7 @@ impl Writing {
             let mut tasks: Vec<_> =
                 writings.iter_mut().zip(logits).map(|(own, logits)| (own, logits, Ok(()))).collect();
             each(&mut tasks, |(writing, logits, taken)| *taken = writing.take(logits.clone()));
-            tasks.into_iter().map(|(_, _, taken)| taken).collect()
+            tasks.into_iter().try_for_each(|(_, _, taken)| taken)
         };
         // More rows are matrix products like those of an encoder, which are the pool's.
         if tokens.iter().all(|tokens| tokens.len() <= FEW_ROWS) {
