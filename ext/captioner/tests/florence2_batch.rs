@@ -2,7 +2,7 @@
 
 mod florence2_support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +28,9 @@ fn request(num_beams: usize) -> Request {
     Request { num_beams: Some(num_beams), max_new_tokens: Some(24), ..Request::default() }
 }
 
-fn alone(captioner: &Arc<Captioner>, image: &PathBuf, request: &Request) -> Result<(String, Vec<u32>)> {
+fn alone(captioner: &Arc<Captioner>, image: &Path, request: &Request) -> Result<(String, Vec<u32>)> {
     let (pool, stop) = (runtime::pool()?, AtomicBool::new(false));
-    let input = Input::Path(image.clone());
+    let input = Input::Path(image.into());
     let mut caption = Caption::new(captioner.clone(), input, Limits::default(), request.clone())?;
     let ids = caption.advance_ids(pool, &stop)?;
     Ok((captioner.model().text(&ids), ids))
@@ -91,7 +91,7 @@ fn logits_are_the_same_bits() {
     let cases = Cases::read();
     let images = images(&cases);
     for (name, captioner) in captioners(&cases) {
-        let start = |image: &PathBuf| {
+        let start = |image: &Path| {
             let image = captioner::image::load_path(image, &Limits::default()).unwrap();
             let mut run = Run::new(captioner.model(), image, &request(3)).unwrap();
             while !run.is_encoded() {
