@@ -13,7 +13,7 @@ module MemeCaptioner
     # How many rows are looked up, or enqueued, at once.
     BATCH = 1000
 
-    # @param env [#[]] MODEL, and optionally SCOPE, LIMIT and INLINE
+    # @param env [#[]] MODEL, and optionally SCOPE, LIMIT, INLINE and BATCH_SIZE
     # @raise [ArgumentError] for values that cannot be used
     def self.from(env, **streams)
       raise ArgumentError, "say which model: MODEL=ImageCore" if env["MODEL"].to_s.empty?
@@ -21,6 +21,7 @@ module MemeCaptioner
       options = { scope: env["SCOPE"] }
       options[:limit] = Coercion.call(:count, env["LIMIT"], "LIMIT") if env["LIMIT"]
       options[:inline] = Coercion.call(:flag, env["INLINE"], "INLINE") if env["INLINE"]
+      options[:batch_size] = Coercion.call(:count, env["BATCH_SIZE"], "BATCH_SIZE") if env["BATCH_SIZE"]
       new(env["MODEL"].constantize, **options.compact, **streams)
     end
 
@@ -28,9 +29,10 @@ module MemeCaptioner
     # @param scope [String, Symbol] a scope of it; rows that have a caption are left out in any case
     # @param limit [Integer, nil] at most so many rows
     # @param inline [Boolean] caption in this process instead of enqueueing jobs
+    # @param batch_size [Integer, nil] images that are captioned together inline; nil for as many as suit the model
     # @param out [IO] for the summary
     # @param err [IO] for progress
-    def initialize(model, scope: :uncaptioned, limit: nil, inline: false, out: $stdout, err: $stderr)
+    def initialize(model, scope: :uncaptioned, limit: nil, inline: false, batch_size: nil, out: $stdout, err: $stderr)
       unless model.respond_to?(:caption_settings) && model.caption_settings
         raise ArgumentError, "#{model} has no captions: include MemeCaptioner::Captionable and say what is captioned"
       end
@@ -39,6 +41,7 @@ module MemeCaptioner
       @scope = scope.to_s == "uncaptioned" ? model.all : model.public_send(scope)
       @limit = limit
       @inline = inline
+      @batch_size = batch_size
       @out = out
       @err = err
       @done = 0
@@ -81,6 +84,7 @@ module MemeCaptioner
       line = CLI::ProgressLine.new(@err)
       captioner.download { |progress| line.update(progress) } unless captioner.downloaded?
       line.finish
+      @batch_size ||= captioner.batch_size
       captioner.load
     end
 
@@ -93,18 +97,25 @@ module MemeCaptioner
 
     # Each row is read when its turn comes: another process may have captioned it meanwhile.
     def caption(batch, interruption)
-      batch.ids.each do |id|
+      batch.ids.each_slice(@batch_size) do |ids|
         break if interruption.stop?
 
-        record = @model.uncaptioned.find_by(@model.primary_key => id)
-        attempt(record) if record
-        @progress.advance(1)
+        records = ids.filter_map { |id| @model.uncaptioned.find_by(@model.primary_key => id) }
+        records.size > 1 ? together(records) : records.each { |record| attempt(record, &:caption!) }
+        @progress.advance(ids.size)
       end
+    end
+
+    def together(records)
+      results = @model.caption_settings.captions(records)
+      return records.each { |record| attempt(record, &:caption!) } unless results
+
+      records.zip(results) { |record, result| attempt(record) { record.take_caption(result) } }
     end
 
     # What is wrong with one image stops nothing; the model and the database concern every row.
     def attempt(record)
-      record.caption!
+      yield record
       @done += 1
     rescue ImageError, *Input.reading_errors => e
       record.caption_failed(e)

@@ -21,7 +21,26 @@ module MemeCaptioner
 
     # @return [String]
     def caption(record)
-      text = captioner.extract(image(record), **options).strip
+      finish(record, captioner.extract(image(record), **options))
+    end
+
+    # @param records [Array]
+    # @return [Array<String, StandardError>, nil] of each record what the model says of its image, or the error; nil where
+    #   something is wrong that shows again when each is captioned by itself
+    # @raise [PermanentError, TransientError, ActiveRecord::ActiveRecordError] what concerns every record
+    def captions(records)
+      captioner = self.captioner
+      images = images(records)
+      captioner.extract_together(images, captioner.generation(**options)) if images
+    rescue PermanentError, TransientError, ActiveRecord::ActiveRecordError
+      raise
+    rescue StandardError
+      nil
+    end
+
+    # @return [String] the caption as the record takes it
+    def finish(record, text)
+      text = text.strip
       # Kept empty the row would be captioned again and again.
       raise ImageError, "#{record.class.name} #{record.id}: the model has nothing to say about the image" if text.empty?
 
@@ -30,6 +49,13 @@ module MemeCaptioner
     end
 
     private
+
+    # @return [Array, nil] nil where a record's own method fails
+    def images(records)
+      records.map { |record| image(record) }
+    rescue StandardError
+      nil
+    end
 
     # A method of the application's may fetch the image itself. What it gets wrong is the application's.
     def image(record)

@@ -73,6 +73,18 @@ module MemeCaptioner
       keep_caption(caption_row.pick(settings.column))
     end
 
+    # As {caption!}, with what the model says, or its error, at hand.
+    # @api private
+    # @param result [String, StandardError]
+    def take_caption(result)
+      raise result if result.is_a?(Exception)
+
+      settings = self.class.caption_settings
+      return self[settings.column] if write_caption(settings.finish(self, result))
+
+      keep_caption(caption_row.pick(settings.column))
+    end
+
     # Enqueues a {CaptionJob}; from a callback after a commit when all of them have run, because one of the others may be the
     # upload of the image.
     # @param options [Hash] of ActiveJob's `set`: wait, queue, priority

@@ -82,24 +82,44 @@ module MemeCaptioner
     # Captions many images. An image that fails yields its error and the batch goes on: a missing file, an argument that is no
     # image, or whatever its own methods raise, as an {UnreadableImageError} whose cause is the original error. A model that
     # cannot be loaded raises.
+    #
+    # Images that are captioned together take less time each, and every caption is what it is alone. Only of a list that is
+    # there as a whole more than one image is taken at a time, unless batch_size says so.
     # @param images [#each]
+    # @param batch_size [Integer, nil] images that are captioned together, and yielded when all of these are done; 1 yields each
+    #   when it is done, nil stands for as many as suit the model
     # @param options [Hash] those of {#extract}
     # @yieldparam image [Object] as it was given
     # @yieldparam result [String, MemeCaptioner::Error]
     # @return [self, Enumerator] an Enumerator without a block
-    def extract_all(images, **options)
-      generation = generation(**options)
-      raise TypeError, "extract_all takes a list of images, got #{images.class}" unless images.respond_to?(:each)
-
-      unless block_given?
-        return enum_for(:extract_all, images, **options) do
-          images.size if images.respond_to?(:size)
-        end
-      end
+    def extract_all(images, batch_size: nil, **options, &block)
+      series = Series.new(self, images, generation(**options), batch_size)
+      return enum_for(:extract_all, images, batch_size: batch_size, **options) { series.size } unless block
 
       load
-      images.each { |image| yield image, attempt(image, generation) }
+      series.each(&block)
       self
+    end
+
+    # @api private
+    # @return [Integer] images that are best captioned together where there are many; loads the model
+    def batch_size
+      Engine.batch_size(model)
+    end
+
+    # Captions some images together.
+    # @api private
+    # @return [Array<String, StandardError>] each image's caption, or the error that {#extract} raises
+    # @raise [StandardError] what is wrong with more than an image
+    def extract_together(images, generation)
+      ready = model if images.size > 1
+      return Batch.new(name, ready, images, generation).results if ready
+
+      images.map do |image|
+        caption(Input.new(image), generation)
+      rescue *Batch.image_errors => e
+        e
+      end
     end
 
     # @api private
@@ -158,20 +178,6 @@ module MemeCaptioner
     def model
       Context.check
       Weights.model(info) { |place| Admission.check(info, place) if @admission }
-    end
-
-    def attempt(image, generation)
-      caption(Input.new(image), generation)
-    rescue Error => e
-      e
-    rescue IOError, SystemCallError, Input::Trouble, *Input.reading_errors => e
-      unreadable(e)
-    end
-
-    def unreadable(reason)
-      raise UnreadableImageError, reason.message, cause: reason
-    rescue UnreadableImageError => e
-      e
     end
   end
 end

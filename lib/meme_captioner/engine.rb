@@ -36,6 +36,26 @@ module MemeCaptioner
         [text, { tokens: tokens, bytes: bytes, seconds: seconds }]
       end
 
+      # @param images [Array<Native::Image>] as {prepare} gives them
+      # @return [Array<Array(String, Integer, Hash), Exception>] of each image its caption, tokens and seconds by stage, or what
+      #   `caption` raises
+      def captions(model, images, generation)
+        @turns.take { model.captions(images, generation.to_h) }
+      end
+
+      # @return [Integer] images that a model captions best at once; one where there is no model, as where captions are stubbed
+      def batch_size(model) = model ? model.batch_size : 1
+
+      # Opens the image for the duration of the block.
+      # @yieldparam image [Native::Image] as the compiled library takes it
+      # @yieldparam size [Integer, nil] its bytes
+      def prepare(input)
+        input.open do |kind, given|
+          size = kind == :path ? File.size?(given) : given.bytesize
+          yield image(kind, given), size
+        end
+      end
+
       # @return [Array<Integer>] the caption as token ids
       def ids(model, input, generation)
         ask(input) { |image| model.ids(image, generation.to_h) }
@@ -57,13 +77,9 @@ module MemeCaptioner
 
       private
 
-      # Opens the image, waits for a turn, and yields the image as the compiled library takes it, with its size in bytes.
+      # Opens the image, waits for a turn, and yields as {prepare} does.
       def ask(input)
-        input.open do |kind, given|
-          size = kind == :path ? File.size?(given) : given.bytesize
-          image = image(kind, given)
-          @turns.take { yield image, size }
-        end
+        prepare(input) { |image, size| @turns.take { yield image, size } }
       end
 
       def image(kind, given)

@@ -45,6 +45,9 @@ module MemeCaptioner
 
     private
 
+    # There is none.
+    def model; end
+
     def caption(input, _generation)
       self.class.describe(input)
     end

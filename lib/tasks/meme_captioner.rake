@@ -6,7 +6,8 @@ namespace :meme_captioner do
     Rake::Task["environment"].invoke if Rake::Task.task_defined?("environment")
   end
 
-  desc "Caption the rows that have no caption: MODEL=ImageCore [SCOPE=uncaptioned] [LIMIT=] [INLINE=1] [RETRY_FAILED=1]"
+  desc "Caption the rows that have no caption: MODEL=ImageCore [SCOPE=uncaptioned] [LIMIT=] [INLINE=1] [BATCH_SIZE=] " \
+       "[RETRY_FAILED=1]"
   task backfill: :application do
     MemeCaptioner::Tasks.finish(MemeCaptioner::Backfill.from(ENV).run)
   end

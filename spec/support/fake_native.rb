@@ -21,10 +21,25 @@ class FakeNative
 
       native.answer(:caption, image, options)
     end
+
+    def captions(images, options)
+      native.calls << [:captions, images.size, options]
+      raise native.defect if native.defect
+
+      images.map do |image|
+        caption(image, options)
+      rescue StandardError => e
+        e
+      end
+    end
+
+    def batch_size
+      native.batch_size
+    end
   end
 
   attr_reader :calls
-  attr_accessor :answers, :cached_folder, :family
+  attr_accessor :answers, :batch_size, :cached_folder, :defect, :family
 
   def initialize(folder)
     @folder = folder
@@ -32,6 +47,7 @@ class FakeNative
     @loaded = {}
     @answers = ->(*) { "a caption" }
     @family = "florence2"
+    @batch_size = 1
   end
 
   def load(key, directory, options)

@@ -3,13 +3,14 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
-use captioner::captioner::{Caption, Captioner, Scores, Seconds};
+use captioner::captioner::{Batch, Caption, Captioner, Scores, Seconds};
 use captioner::generate::TokenScore;
 use captioner::models::Request;
 use captioner::runtime::{self, ThreadPool};
-use magnus::{method, prelude::*, Error, RHash, RModule, Ruby};
+use magnus::{method, prelude::*, Error, IntoValue, RArray, RHash, RModule, Ruby, TryConvert};
 
-use crate::helpers::{errors::to_ruby, gvl, options::option};
+use crate::helpers::errors::{exception, to_ruby};
+use crate::helpers::{gvl, options::option};
 use crate::image::Image;
 
 /// The weights are the cache's; this is a handle that keeps them while it lives.
@@ -23,6 +24,8 @@ pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     let class = native.define_class("Model", ruby.class_object())?;
     class.undef_default_alloc_func();
     class.define_method("caption", method!(Model::caption, 2))?;
+    class.define_method("captions", method!(Model::captions, 2))?;
+    class.define_method("batch_size", method!(Model::batch_size, 0))?;
     class.define_method("ids", method!(Model::ids, 2))?;
     class.define_method("text", method!(Model::text, 1))?;
     class.define_method("score", method!(Model::score, 3))?;
@@ -40,6 +43,31 @@ impl Model {
         let mut caption = model.start(ruby, image, options)?;
         let text = heavy(ruby, |pool, stop| caption.advance(pool, stop))?;
         Ok((text, caption.tokens(), by_name(ruby, caption.seconds())?))
+    }
+
+    /// `captions(images, options)`: of each image what `caption` gives, or the exception that it would raise. Where something is
+    /// wrong with more than an image, that is raised.
+    fn captions(ruby: &Ruby, model: &Self, images: RArray, options: RHash) -> Result<RArray, Error> {
+        let images = images.into_iter().map(|image| {
+            let image = <&Image>::try_convert(image)?;
+            Ok((image.input.clone(), image.limits))
+        });
+        let batch = Batch::new(&model.0, images.collect::<Result<_, Error>>()?, &request(ruby, options)?);
+        let mut batch = batch.map_err(|error| to_ruby(ruby, &error))?;
+        heavy(ruby, |pool, stop| batch.advance(pool, stop))?;
+        let results = ruby.ary_new();
+        for result in batch.results() {
+            results.push(match result {
+                Ok(made) => (made.text, made.ids.len(), by_name(ruby, &made.seconds)?).into_value_with(ruby),
+                Err(error) => exception(ruby, to_ruby(ruby, &error))?,
+            })?;
+        }
+        Ok(results)
+    }
+
+    /// `batch_size`: the images that `captions` does best at once.
+    fn batch_size(&self) -> usize {
+        self.0.model().batch_size()
     }
 
     /// `ids(image, options)`: the caption as generated token ids, the end included, which `text` turns into the caption.
@@ -77,14 +105,7 @@ impl Model {
 
     /// A caption that nothing was done for yet.
     fn start(&self, ruby: &Ruby, image: &Image, options: RHash) -> Result<Caption, Error> {
-        let request = Request {
-            task: option(ruby, options, "task")?,
-            prompt: option(ruby, options, "prompt")?,
-            num_beams: option(ruby, options, "num_beams")?,
-            max_new_tokens: option(ruby, options, "max_new_tokens")?,
-            image_splitting: option(ruby, options, "image_splitting")?,
-        };
-        let caption = Caption::new(self.0.clone(), image.input.clone(), image.limits, request);
+        let caption = Caption::new(self.0.clone(), image.input.clone(), image.limits, request(ruby, options)?);
         caption.map_err(|error| to_ruby(ruby, &error))
     }
 
@@ -102,6 +123,16 @@ impl Model {
     fn touch(&self) {
         self.0.touch();
     }
+}
+
+fn request(ruby: &Ruby, options: RHash) -> Result<Request, Error> {
+    Ok(Request {
+        task: option(ruby, options, "task")?,
+        prompt: option(ruby, options, "prompt")?,
+        num_beams: option(ruby, options, "num_beams")?,
+        max_new_tokens: option(ruby, options, "max_new_tokens")?,
+        image_splitting: option(ruby, options, "image_splitting")?,
+    })
 }
 
 /// Computes without the GVL. The pool is chosen with it held: no fork can happen then, so it is this process's.

@@ -36,6 +36,23 @@ module MemeCaptioner
         end.last
       end
 
+      # @return [Integer] images that the model captions best together
+      def batch_size
+        Engine.batch_size(@model)
+      end
+
+      # @return [Float] seconds in which `images` are captioned, so many at a time
+      def together(images, batch_size, max_new_tokens)
+        generation = Generation.new(family, max_new_tokens: max_new_tokens)
+        timed do
+          images.each_slice(batch_size) do |some|
+            next some.each { |image| Engine.caption(@model, Input.new(image), generation) } if batch_size == 1
+
+            Batch.new(@info.name, @model, some, generation).results.each { |result| raise result if result.is_a?(Exception) }
+          end
+        end.last
+      end
+
       # @return [Hash] resident memory now and at its highest
       def memory
         { rss: Memory::Usage.rss, peak: Memory::Usage.peak }

@@ -33,6 +33,9 @@ module MemeCaptioner
           parser.on("--model NAME", "a name of `meme_captioner models`, or a model's folder") { |v| options[:model] = v }
           parser.on("--images N", count, "captions to time (#{Bench::IMAGES})") { |v| options[:images] = v.to_i }
           parser.on("--max-new-tokens N", count, "of the captions") { |v| options[:max_new_tokens] = v.to_i }
+          parser.on("--batch-sizes N,N", Array, "images captioned together (#{Bench::BATCH_SIZES.join(",")})") do |v|
+            options[:batch_sizes] = v.map { |size| size[count]&.to_i || raise(OptionParser::InvalidArgument, size) }
+          end
           ModelArgument.quantization(parser, options)
           parser.on("--json", "one JSON object") { options[:json] = true }
         end
@@ -43,10 +46,20 @@ module MemeCaptioner
         [["", report[:compute], ("exact" if report[:exact])], *figures(report)].each do |title, *values|
           @out.puts(format("  %-32<title>s%<values>s", title: title, values: values.compact.map { |v| v.to_s.rjust(10) }.join))
         end
+        together(report[:batches])
         return unless (exact = report[:exact])
 
         equal = "#{exact[:captions_equal]} of #{report[:images]} captions equal"
         @out.puts("  #{exact[:times_faster]} times as fast as exact, #{equal}")
+      end
+
+      def together(batches)
+        return if batches.empty?
+
+        @out.puts("  #{"images at once".ljust(16)}#{"captions per minute".rjust(20)}#{"MiB added at the peak".rjust(24)}")
+        batches.each do |batch|
+          @out.puts(format("  %<batch_size>-16d%<captions_per_minute>20.1f%<added_peak_mib>24.1f", batch))
+        end
       end
 
       def figures(report)

@@ -48,6 +48,14 @@ RSpec.shared_examples "captions" do |specimen|
     expect(facts[:seconds]).to include(image: be > 0, vision: be > 0, decoder: be > 0)
   end
 
+  it "gives the same texts for several images at once" do
+    images = [path, png_file(".", "tall.png", width: 30, height: 50), "missing.png", path]
+    alone = images.map { |image| image == "missing.png" ? nil : captioner.extract(image, **options) }
+    found = captioner.extract_all(images, batch_size: 3, **options).to_a.map(&:last)
+    expect(found.map { |text| text if text.is_a?(String) }).to eq alone
+    expect(found[2]).to be_an(MemeCaptioner::UnreadableImageError)
+  end
+
   it "captions in several threads at once" do
     expect(Array.new(4) { Thread.new { captioner.extract(path, **options) } }.map(&:value)).to all eq caption
   end

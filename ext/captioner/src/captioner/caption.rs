@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPool;
 
 use super::{Captioner, Input, Run};
+use crate::generate::Writing;
 use crate::image::Limits;
 use crate::models::{Phase, Request};
 use crate::runtime::lead;
@@ -21,7 +22,7 @@ pub struct Caption {
 }
 
 /// Tokens are made without a look at other captions for so long.
-const SLICE: Duration = Duration::from_millis(20);
+pub(super) const SLICE: Duration = Duration::from_millis(20);
 
 /// How long a caption was worked on, by what was done, in the order in which it was done first.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -73,7 +74,7 @@ impl Caption {
 
     /// How many tokens there are so far.
     pub fn tokens(&self) -> usize {
-        self.run.as_ref().map_or(0, |run| run.tokens().len())
+        self.ids().len()
     }
 
     /// What the work took so far; other captions' work in between is in it.
@@ -98,6 +99,46 @@ impl Caption {
         });
         worked?;
         self.run.as_ref().ok_or_else(|| Error::Internal("a step left no caption behind".into()))
+    }
+
+    /// Works on the calling thread, and those of its pool that are idle, until the image is encoded, or for a slice of time.
+    ///
+    /// # Errors
+    /// As for [`Caption::advance`].
+    pub(super) fn encode(&mut self, stop: &AtomicBool) -> Result<()> {
+        let started = Instant::now();
+        while !self.is_encoded() && started.elapsed() < SLICE {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            self.work(stop)?;
+        }
+        Ok(())
+    }
+
+    /// Is the image encoded?
+    pub(super) fn is_encoded(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.is_encoded() || run.is_writing())
+    }
+
+    /// Is the caption there?
+    pub(super) fn is_done(&self) -> bool {
+        self.run.as_ref().is_some_and(Run::is_done)
+    }
+
+    /// The words in the making, of an image that is encoded. Errors as for [`Run::writing`].
+    pub(super) fn writing(&mut self) -> Result<&mut Writing> {
+        self.run.as_mut().ok_or_else(|| Error::Internal("no image was encoded".into()))?.writing()
+    }
+
+    /// The caption as token ids, so far.
+    pub(super) fn ids(&self) -> &[u32] {
+        self.run.as_ref().map_or(&[], Run::tokens)
+    }
+
+    /// Adds to what the work took.
+    pub(super) fn spent(&mut self, phase: Phase, seconds: f64) {
+        self.seconds.add(phase, seconds);
     }
 
     /// One step of the model; before the first the image is read.

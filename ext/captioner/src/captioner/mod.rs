@@ -1,5 +1,6 @@
 //! One model, ready: image in, text out.
 
+mod batch;
 mod caption;
 mod run;
 mod scores;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
+pub use batch::{Batch, Captioned};
 pub use caption::{Caption, Seconds};
 pub use run::Run;
 pub use scores::Scores;

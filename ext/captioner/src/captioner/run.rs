@@ -47,13 +47,8 @@ impl Run {
     pub fn step(&mut self) -> Result<Advance> {
         let advance = match &mut self.state {
             State::Encoding { encoding, ready: false } => encoding.step()?,
-            State::Encoding { encoding, ready: true } => {
-                let decoding = encoding.decoding()?;
-                self.state = State::Writing(Writing::new(decoding, self.settings.clone(), self.max_new_tokens));
-                return self.step();
-            }
-            State::Writing(writing) => {
-                writing.step()?;
+            _ => {
+                self.writing()?.step()?;
                 Advance { phase: Phase::Decoder, part: "decoder".into(), ready: true }
             }
         };
@@ -61,6 +56,21 @@ impl Run {
             *ready = advance.ready;
         }
         Ok(advance)
+    }
+
+    /// The answer in the making, of an image that is encoded.
+    ///
+    /// # Errors
+    /// `Internal` before.
+    pub fn writing(&mut self) -> Result<&mut Writing> {
+        if let State::Encoding { encoding, .. } = &self.state {
+            let writing = Writing::new(encoding.decoding()?, self.settings.clone(), self.max_new_tokens);
+            self.state = State::Writing(writing);
+        }
+        match &mut self.state {
+            State::Writing(writing) => Ok(writing),
+            State::Encoding { .. } => Err(Error::Internal("an answer is written after the image was encoded".into())),
+        }
     }
 
     /// Is the answer there?
@@ -71,6 +81,11 @@ impl Run {
     /// Is the image encoded, and nothing written yet?
     pub fn is_encoded(&self) -> bool {
         matches!(self.state, State::Encoding { ready: true, .. })
+    }
+
+    /// Is something written, or about to be?
+    pub(super) fn is_writing(&self) -> bool {
+        matches!(self.state, State::Writing(_))
     }
 
     /// The generated token ids of the best sequence so far.

@@ -10,7 +10,7 @@ mod settings;
 mod step;
 mod writing;
 
-pub use decoding::Decoding;
+pub use decoding::{each_by_itself, Decoding, Turn};
 pub use logits::{Choice, Processors};
 pub use scoring::{Scoring, TokenScore};
 pub use search::Search;

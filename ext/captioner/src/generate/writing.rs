@@ -1,9 +1,9 @@
 use candle_core::Tensor;
 
-use super::{Decoding, Search, Settings, Step};
+use super::{Decoding, Search, Settings, Step, Turn};
 use crate::kernels::FEW_ROWS;
 use crate::nn::with_values;
-use crate::runtime::together;
+use crate::runtime::{each, together};
 use crate::{Error, Result};
 
 /// More beams than this help no caption and only take memory.
@@ -44,19 +44,41 @@ impl Writing {
 
     /// Makes the next token of every beam. After the last it does nothing.
     pub fn step(&mut self) -> Result<()> {
-        if self.done {
-            return Ok(());
-        }
-        let tokens = self.search.last_tokens();
-        let Self { decoding, search, .. } = self;
-        let mut token = || {
-            let logits = decoding.step(&tokens)?;
-            let vocabulary = logits.dims2()?.1;
-            let next = with_values(&logits, |logits| search.advance(logits, vocabulary))?;
-            Ok::<_, Error>((next, logits))
+        Self::step_all(vec![self])
+    }
+
+    /// [`Writing::step`] of several captions of one model, together as far as the model can. Each gets the tokens that it would get
+    /// alone.
+    pub fn step_all(mut writings: Vec<&mut Self>) -> Result<()> {
+        writings.retain(|writing| !writing.done);
+        let tokens: Vec<Vec<u32>> = writings.iter().map(|writing| writing.search.last_tokens()).collect();
+        let mut step = || {
+            let logits = Self::logits_of_all(&mut writings, &tokens)?;
+            let mut tasks: Vec<_> =
+                writings.iter_mut().zip(logits).map(|(own, logits)| (own, logits, Ok(()))).collect();
+            each(&mut tasks, |(writing, logits, taken)| *taken = writing.take(logits.clone()));
+            tasks.into_iter().try_for_each(|(_, _, taken)| taken)
         };
         // More rows are matrix products like those of an encoder, which are the pool's.
-        let (next, logits) = if tokens.len() <= FEW_ROWS { together(token)? } else { token()? };
+        if tokens.iter().all(|tokens| tokens.len() <= FEW_ROWS) {
+            together(step)
+        } else {
+            step()
+        }
+    }
+
+    fn logits_of_all(writings: &mut [&mut Self], tokens: &[Vec<u32>]) -> Result<Vec<Tensor>> {
+        let mut turns = writings.iter_mut().zip(tokens);
+        let Some((first, own)) = turns.next() else { return Ok(Vec::new()) };
+        let others = turns.map(|(writing, tokens)| Turn { decoding: &mut *writing.decoding, tokens });
+        let mut others: Vec<Turn> = others.collect();
+        first.decoding.step_with(own, &mut others)
+    }
+
+    /// Takes the logits of the next token.
+    fn take(&mut self, logits: Tensor) -> Result<()> {
+        let vocabulary = logits.dims2()?.1;
+        let next = with_values(&logits, |logits| self.search.advance(logits, vocabulary))?;
         self.logits = Some(logits);
         match next {
             Step::Continue { parents } => self.decoding.reorder(&parents),

@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::few_rows::{few_rows, Job, FEW_ROWS};
+use super::few_rows::{few_rows, Job, Regime, FEW_ROWS};
 use super::{Epilogue, Matrix, Ready, TILE_ROWS};
 
 /// `out = epilogue(x · wᵀ + bias)` on all threads of the pool. `x`: `[m, cols]`, `out`: `[m, rows]`, both row-major; `bias`:
@@ -14,21 +14,21 @@ use super::{Epilogue, Matrix, Ready, TILE_ROWS};
 pub fn matmul(x: &[f32], w: &Matrix, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [f32]) {
     let m = x.len() / w.cols();
     assert!(x.len() == m * w.cols() && out.len() == m * w.rows(), "matmul: shapes do not fit");
-    if m <= FEW_ROWS {
+    if Regime::of(m) == Regime::Few {
         return few_rows(x, vec![Job { weight: w, bias, out }], epilogue);
     }
-    let ready = Ready::new(w, m);
+    let ready = Ready::new(w, Regime::Many);
     let tile = (4 * TILE_ROWS).min(m.div_ceil(rayon::current_num_threads())).max(FEW_ROWS + 1);
     out.par_chunks_mut(tile * w.rows())
         .zip(x.par_chunks(tile * w.cols()))
         .for_each(|(out, x)| ready.multiply(x, bias, epilogue, out));
 }
 
-/// `out = x · weightᵀ + bias` for each job. Few rows are worked off together, so that threads meet once for all of them.
-pub fn matmul_each(x: &[f32], jobs: Vec<Job>) {
-    match jobs.first() {
-        Some(job) if x.len() / job.weight.cols() <= FEW_ROWS => few_rows(x, jobs, Epilogue::Store),
-        _ => jobs.into_iter().for_each(|job| matmul(x, job.weight, job.bias, Epilogue::Store, job.out)),
+/// `out = x · weightᵀ + bias` for each job. In [`Regime::Few`] they are worked off together, so that threads meet once for all.
+pub fn matmul_each(x: &[f32], jobs: Vec<Job>, regime: Regime) {
+    match regime {
+        Regime::Few => few_rows(x, jobs, Epilogue::Store),
+        Regime::Many => jobs.into_iter().for_each(|job| matmul(x, job.weight, job.bias, Epilogue::Store, job.out)),
     }
 }
 

@@ -41,7 +41,7 @@ pub use convolution::{depthwise_3x3_residual, Patches};
 pub use dot::dot;
 pub use elementwise::{add, gelu, gelu_tanh, log_sum_exp, max, multiply, silu, softmax};
 pub use epilogue::Epilogue;
-pub use few_rows::{Job, FEW_ROWS};
+pub use few_rows::{Job, Regime, FEW_ROWS};
 pub use isa::Isa;
 pub use matmul::{matmul, matmul_each};
 pub use matrix::{ActivationScales, Arithmetic, BlockScales, Buffer, Matrix, Storage};

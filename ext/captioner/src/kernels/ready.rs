@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::epilogue::Epilogue;
 use super::f32_rows::f32_rows;
-use super::few_rows::Job;
+use super::few_rows::{Job, Regime};
 use super::panels::{bf16, int8, Output, WIDTH};
 use super::{few_rows, Arithmetic, Isa, Matrix};
 
@@ -17,6 +17,8 @@ pub struct Ready<'a> {
 }
 
 enum Panels {
+    /// For the kernels of [`Regime::Few`], which need nothing.
+    Few,
     /// Rows of the weight are read as they are needed.
     None,
     Int8(Vec<int8::Panel>),
@@ -28,12 +30,12 @@ thread_local! {
 }
 
 impl<'a> Ready<'a> {
-    /// Unpacks `weight` on all threads of the pool if it is for more than a few `rows`.
-    pub fn new(weight: &'a Matrix, rows: usize) -> Self {
+    /// Unpacks `weight` on all threads of the pool, unless it is for a few rows.
+    pub fn new(weight: &'a Matrix, regime: Regime) -> Self {
         let isa = Isa::current();
         let panels = (0..weight.rows().div_ceil(WIDTH)).into_par_iter();
         let panels = match weight.arithmetic() {
-            _ if rows <= few_rows::FEW_ROWS => Panels::None,
+            _ if regime == Regime::Few => Panels::Few,
             Arithmetic::F32 => Panels::None,
             Arithmetic::Int8 => Panels::Int8(panels.map(|i| int8::Panel::unpack(isa, weight, i * WIDTH)).collect()),
             Arithmetic::Bf16 => Panels::Bf16(panels.map(|i| bf16::Panel::unpack(isa, weight, i * WIDTH)).collect()),
@@ -68,7 +70,13 @@ pub fn multiply_each(x: &[f32], pieces: Vec<Piece>, epilogue: Epilogue) {
     let (m, isa) = (x.len() / k, Isa::current());
     let fits = |piece: &Piece| piece.weight.weight.cols() == k && piece.out.len() == m * piece.weight.outputs();
     assert!(x.len() == m * k && pieces.iter().all(fits), "product: shapes do not fit");
-    if m <= few_rows::FEW_ROWS && pieces.iter().all(|piece| matches!(piece.weight.panels, Panels::None)) {
+    let is_few = |piece: &Piece| match piece.weight.panels {
+        Panels::Few => true,
+        // The last piece of many rows may have a few.
+        Panels::None => Regime::of(m) == Regime::Few,
+        Panels::Int8(_) | Panels::Bf16(_) => false,
+    };
+    if pieces.iter().all(is_few) {
         let jobs = pieces.into_iter().map(|Piece { weight, bias, out }| Job { weight: weight.weight, bias, out });
         return few_rows::few_rows(x, jobs.collect(), epilogue);
     }
@@ -80,7 +88,7 @@ pub fn multiply_each(x: &[f32], pieces: Vec<Piece>, epilogue: Epilogue) {
                 multiply(&mut Output::new(out, n, panel * WIDTH, bias, epilogue));
             };
             match &weight.panels {
-                Panels::None => f32_rows(x, weight.weight, bias, epilogue, out),
+                Panels::Few | Panels::None => f32_rows(x, weight.weight, bias, epilogue, out),
                 Panels::Int8(panels) => {
                     let scales = weight.weight.activation_scales();
                     if int8_scales.replace(scales) != Some(scales) {
@@ -132,7 +140,7 @@ mod tests {
         for weight in weights.iter().chain([&int8.computing(Compute::Fast)]) {
             for rows in [3, 21] {
                 let (x, bias, before) = (values(rows * k, 1), values(n, 2), values(rows * n, 3));
-                let ready = Ready::new(weight, rows);
+                let ready = Ready::new(weight, Regime::of(rows));
                 let run = |epilogue| {
                     let mut out = before.clone();
                     ready.multiply(&x, Some(&bias), epilogue, &mut out);

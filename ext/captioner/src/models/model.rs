@@ -72,6 +72,11 @@ pub trait Model: Send + Sync {
     /// Tokens that a caption may have unless the caller says otherwise.
     fn max_new_tokens(&self) -> usize;
 
+    /// Images that are best captioned together where there are many: one, unless that gains more than it takes memory.
+    fn batch_size(&self) -> usize {
+        1
+    }
+
     /// The bytes of the weights, mapped or in memory.
     fn buffers(&self) -> &[Buffer];
 

@@ -2,7 +2,7 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::{even_tile, in_place, with_values};
-use crate::kernels::{depthwise_3x3_residual, Epilogue, Matrix, Patches, Ready, Scratch};
+use crate::kernels::{depthwise_3x3_residual, Epilogue, Matrix, Patches, Ready, Regime, Scratch};
 use crate::weights::Scope;
 use crate::Result;
 
@@ -73,7 +73,7 @@ impl PatchConv {
         let (height, width) = patches.output();
         let outputs = self.bias.len();
         let mut out = vec![0.0; height * width * outputs];
-        let weight = Ready::new(&self.weight, height * width);
+        let weight = Ready::new(&self.weight, Regime::of(height * width));
         with_values(x, |x| {
             let tile_rows = even_tile(height * width, GATHERED_ROWS);
             out.par_chunks_mut(tile_rows * outputs).enumerate().for_each(|(tile, out)| {

@@ -1,7 +1,7 @@
 use candle_core::{Device, Tensor};
 
 use super::{map_rows, rows, with_values};
-use crate::kernels::{matmul, matmul_each, multiply_each, Arithmetic, Epilogue, Job, Matrix, Piece, Ready};
+use crate::kernels::{matmul, matmul_each, multiply_each, Arithmetic, Epilogue, Job, Matrix, Piece, Ready, Regime};
 use crate::weights::Scope;
 use crate::Result;
 
@@ -40,13 +40,13 @@ impl Linear {
     }
 
     /// `[rows, inputs]` through each of the layers, side by side.
-    pub fn forward_each<const N: usize>(layers: [&Self; N], x: &Tensor) -> Result<[Tensor; N]> {
+    pub fn forward_each<const N: usize>(layers: [&Self; N], x: &Tensor, regime: Regime) -> Result<[Tensor; N]> {
         let count = rows(x)?;
         let mut outs = layers.map(|layer| vec![0.0; count * layer.outputs()]);
         with_values(x, |x| {
             let jobs = layers.into_iter().zip(&mut outs);
             let jobs = jobs.map(|(layer, out)| Job { weight: &layer.weight, bias: layer.bias.as_deref(), out });
-            matmul_each(x, jobs.collect());
+            matmul_each(x, jobs.collect(), regime);
         })?;
         let tensors = layers.iter().zip(outs).map(|(layer, out)| {
             let shape = (count, layer.outputs());
@@ -60,9 +60,20 @@ impl Linear {
         map_rows(x, self.outputs(), |x, out| matmul(x, &self.weight, self.bias.as_deref(), Epilogue::Store, out))
     }
 
-    /// The layer made ready for `rows` rows, that tasks work off in pieces.
+    /// [`Linear::forward`] where the rows are those of several sequences.
+    pub fn forward_in(&self, regime: Regime, x: &Tensor) -> Result<Tensor> {
+        let [out] = Self::forward_each([self], x, regime)?;
+        Ok(out)
+    }
+
+    /// The layer made ready for `rows` rows of one sequence, that tasks work off in pieces.
     pub fn ready(&self, rows: usize) -> ReadyLinear<'_> {
-        ReadyLinear { weight: Ready::new(&self.weight, rows), bias: self.bias.as_deref() }
+        self.ready_in(Regime::of(rows))
+    }
+
+    /// The layer made ready for rows of several sequences.
+    pub fn ready_in(&self, regime: Regime) -> ReadyLinear<'_> {
+        ReadyLinear { weight: Ready::new(&self.weight, regime), bias: self.bias.as_deref() }
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::linear::forward_each_rows;
 use super::projections::row_tile;
 use super::{in_place, map_rows, rows, LayerNorm, Linear, ReadyLinear};
-use crate::kernels::{multiply, silu, Epilogue, Scratch, FEW_ROWS};
+use crate::kernels::{multiply, silu, Epilogue, Regime, Scratch, FEW_ROWS};
 use crate::Result;
 
 /// The activation between the two linears, by the names that configurations use.
@@ -62,11 +62,11 @@ impl Mlp {
     }
 
     /// Post-norm: `norm(x + mlp(x))`.
-    pub fn forward_post_norm(&self, x: &Tensor, norm: &LayerNorm) -> Result<Tensor> {
+    pub fn forward_post_norm(&self, x: &Tensor, norm: &LayerNorm, regime: Regime) -> Result<Tensor> {
         let count = rows(x)?;
-        let ready = self.ready(count);
+        let ready = self.ready_in(regime);
         map_rows(x, self.fc2.outputs(), |x, out| {
-            let tile = row_tile(count) * self.fc2.outputs();
+            let tile = if regime == Regime::Few { count } else { row_tile(count) } * self.fc2.outputs();
             out.par_chunks_mut(tile).zip(x.par_chunks(tile)).for_each(|(out, x)| {
                 let mut sum = Scratch::take(x.len());
                 sum.copy_from_slice(x);
@@ -78,8 +78,12 @@ impl Mlp {
 
     /// The layer made ready for `rows` rows, that tasks work off in pieces.
     pub fn ready(&self, rows: usize) -> ReadyMlp<'_> {
-        let middle = Middle::Plain(self.fc1.ready(rows), self.activation.epilogue());
-        ReadyMlp { middle, last: self.fc2.ready(rows) }
+        self.ready_in(Regime::of(rows))
+    }
+
+    fn ready_in(&self, regime: Regime) -> ReadyMlp<'_> {
+        let middle = Middle::Plain(self.fc1.ready_in(regime), self.activation.epilogue());
+        ReadyMlp { middle, last: self.fc2.ready_in(regime) }
     }
 }
 

@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 
 use super::cache::{pick, RowCache, Shared, SharedCache};
 use super::{rows, with_all, with_values, Linear};
-use crate::kernels::{attend, attend_shared, attend_written, Element, Heads};
+use crate::kernels::{attend, attend_shared, attend_written, Element, Heads, Regime};
 use crate::weights::Scope;
 use crate::{runtime, Result};
 
@@ -13,6 +13,12 @@ pub struct SelfAttention(Projections);
 
 /// Multi-head attention of BART's decoder: a row per beam over remembered keys and values.
 pub struct CachedAttention(Projections);
+
+/// What one sequence has written: the keys and values of all its rows, and which of them each of its beams sees.
+pub struct WrittenRows<'a> {
+    pub cache: &'a mut RowCache,
+    pub seen: &'a [Vec<u32>],
+}
 
 /// Multi-head attention of BART's decoder to the encoder: every beam sees every token.
 pub struct CrossAttention(Projections);
@@ -47,7 +53,7 @@ impl SelfAttention {
     /// `[tokens, channels]` to the same shape; no norm, no residual.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let tokens = rows(x)?;
-        let [q, k, v] = Linear::forward_each([&self.0.q, &self.0.k, &self.0.v], x)?;
+        let [q, k, v] = Linear::forward_each([&self.0.q, &self.0.k, &self.0.v], x, Regime::of(tokens))?;
         let (heads, scale) = self.0.heads();
         let mixed = with_all([&q, &k, &v], |[q, k, v]| {
             by_head(heads, tokens, |head, out| {
@@ -80,26 +86,34 @@ impl CachedAttention {
         Ok(Self(Projections::load(channels, heads, scope)?))
     }
 
-    /// Remembers the keys and values of `x` `[tokens, channels]`; then row `i` attends to the remembered rows `seen[i]`.
-    pub fn forward(&self, x: &Tensor, cache: &mut RowCache, seen: &[Vec<u32>]) -> Result<Tensor> {
+    /// Remembers the keys and values of `x` `[rows, channels]`, a row for each beam of each sequence; then each row attends to the
+    /// remembered rows that its beam has seen.
+    pub fn forward(&self, x: &Tensor, sequences: &mut [WrittenRows], regime: Regime) -> Result<Tensor> {
         let (heads, scale) = self.0.heads();
         let (channels, dim) = (heads.stride, heads.dim);
-        let [q, k, v] = Linear::forward_each([&self.0.q, &self.0.k, &self.0.v], x)?;
-        with_values(&k, |k| cache.keys.extend_from_slice(k))?;
-        with_values(&v, |v| cache.values.extend_from_slice(v))?;
-        let pick = |rows| seen.iter().map(|seen| pick(rows, channels, seen)).collect::<Vec<_>>();
-        let (keys, values) = (pick(&cache.keys), pick(&cache.values));
+        let [q, k, v] = Linear::forward_each([&self.0.q, &self.0.k, &self.0.v], x, regime)?;
+        with_all([&k, &v], |[mut k, mut v]| {
+            for WrittenRows { cache, seen } in sequences.iter_mut() {
+                let (own, others) = (k.split_at(seen.len() * channels), v.split_at(seen.len() * channels));
+                cache.keys.extend_from_slice(own.0);
+                cache.values.extend_from_slice(others.0);
+                (k, v) = (own.1, others.1);
+            }
+        })?;
+        let beams = || sequences.iter().flat_map(|own| own.seen.iter().map(|seen| (&*own.cache, seen)));
+        let keys: Vec<_> = beams().map(|(cache, seen)| pick(&cache.keys, channels, seen)).collect();
+        let values: Vec<_> = beams().map(|(cache, seen)| pick(&cache.values, channels, seen)).collect();
         let mixed = with_values(&q, |q| {
-            by_head(heads, seen.len(), |head, out| {
+            by_head(heads, keys.len(), |head, out| {
                 let (at, mut scores) = (head * dim, Vec::new());
                 for (row, out) in out.chunks_exact_mut(dim).enumerate() {
-                    scores.resize(seen[row].len(), 0.0);
+                    scores.resize(keys[row].len(), 0.0);
                     let q = &q[row * channels + at..][..dim];
                     attend_written(q, &keys[row], &values[row], at, scale, &mut scores, out);
                 }
             })
         })??;
-        self.0.out.forward(&mixed)
+        self.0.out.forward_in(regime, &mixed)
     }
 }
 
@@ -112,29 +126,37 @@ impl CrossAttention {
     /// The keys and values of `x` `[tokens, channels]`.
     pub fn remember(&self, x: &Tensor) -> Result<SharedCache> {
         let Heads { count, dim, stride } = self.0.heads().0;
-        let [k, v] = Linear::forward_each([&self.0.k, &self.0.v], x)?;
+        let [k, v] = Linear::forward_each([&self.0.k, &self.0.v], x, Regime::of(rows(x)?))?;
         let exact = self.0.k.is_exact();
         with_all([&k, &v], |[k, v]| SharedCache::new(k, v, stride, (count, dim), exact))
     }
 
-    /// Every row of `x` attends to all that is remembered.
-    pub fn forward(&self, x: &Tensor, cache: &SharedCache) -> Result<Tensor> {
-        let q = self.0.q.forward(x)?;
-        let mixed = match cache {
-            SharedCache::F32(shared) => self.mix(&q, shared),
-            SharedCache::F16(shared) => self.mix(&q, shared),
-        }?;
-        self.0.out.forward(&mixed)
+    /// Each row of `x` attends to all that its sequence remembers: `caches` has the rows of each sequence and what they see.
+    pub fn forward(&self, x: &Tensor, caches: &[(usize, &SharedCache)], regime: Regime) -> Result<Tensor> {
+        let (heads, _) = self.0.heads();
+        let q = self.0.q.forward_in(regime, x)?;
+        let mixed = with_values(&q, |q| {
+            by_head(heads, q.len() / heads.stride, |head, mut out| {
+                let mut q = &q[head * heads.dim..];
+                for (rows, cache) in caches {
+                    let (own, others) = std::mem::take(&mut out).split_at_mut(rows * heads.dim);
+                    match cache {
+                        SharedCache::F32(shared) => self.mix(head, q, shared, own),
+                        SharedCache::F16(shared) => self.mix(head, q, shared, own),
+                    }
+                    // Behind the last sequence there is nothing.
+                    (q, out) = (q.get(rows * heads.stride..).unwrap_or_default(), others);
+                }
+            })
+        })??;
+        self.0.out.forward_in(regime, &mixed)
     }
 
-    fn mix<T: Element + Sync>(&self, q: &Tensor, Shared { keys, values }: &Shared<T>) -> Result<Tensor> {
+    /// One head of one sequence.
+    fn mix<T: Element>(&self, head: usize, q: &[f32], Shared { keys, values }: &Shared<T>, out: &mut [f32]) {
         let (heads, scale) = self.0.heads();
         let own = values.len() / heads.count;
-        with_values(q, |q| {
-            by_head(heads, q.len() / heads.stride, |head, out| {
-                let (q, own) = (&q[head * heads.dim..], head * own..(head + 1) * own);
-                attend_shared(q, heads.stride, &keys[own.clone()], &values[own], heads.dim, scale, out);
-            })
-        })?
+        let own = head * own..(head + 1) * own;
+        attend_shared(q, heads.stride, &keys[own.clone()], &values[own], heads.dim, scale, out);
     }
 }

@@ -1,7 +1,8 @@
 //! The core's errors as Ruby's. The classes are defined in Ruby, before this library is loaded.
 
 use captioner::Error;
-use magnus::{prelude::*, ExceptionClass, RModule, Ruby};
+use magnus::error::ErrorType;
+use magnus::{prelude::*, ExceptionClass, RModule, Ruby, Value};
 
 /// The Ruby exception for an error of the core.
 pub fn to_ruby(ruby: &Ruby, error: &Error) -> magnus::Error {
@@ -20,6 +21,15 @@ pub fn to_ruby(ruby: &Ruby, error: &Error) -> magnus::Error {
     match own_class(ruby, class) {
         Ok(class) => magnus::Error::new(class, error.to_string()),
         Err(missing) => missing,
+    }
+}
+
+/// The exception itself, which is not raised.
+pub fn exception(ruby: &Ruby, error: magnus::Error) -> Result<Value, magnus::Error> {
+    match error.error_type() {
+        ErrorType::Error(class, message) => Ok(class.new_instance((message.as_ref(),))?.as_value()),
+        ErrorType::Exception(exception) => Ok(exception.as_value()),
+        ErrorType::Jump(_) => Err(magnus::Error::new(ruby.exception_runtime_error(), "interrupted")),
     }
 }
 

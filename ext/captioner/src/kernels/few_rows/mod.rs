@@ -8,7 +8,10 @@
 //! ```
 //!
 //! Threads split the output features. Within a thread sixteen features are worked off at a time, so that their sums leave
-//! the registers as vectors.
+//! the registers as vectors; more than [`FEW_ROWS`] rows meet them in parts, while they are in the first-level cache.
+//!
+//! A row's sums are added up in an order that does not depend on the rows beside it: several captions' rows give the same bits
+//! as each caption's alone.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -31,8 +34,29 @@ use crate::runtime;
 
 use rounded::{Order, Rounded};
 
-/// Up to this many rows of `x` the weights are read once for all of them.
+/// Rows that a kernel multiplies at a time, and the most of one sequence that are multiplied here.
 pub const FEW_ROWS: usize = 8;
+
+/// By which kernels rows meet a weight, which decides in what order, and with what rounding, a sum is made. So it is chosen by
+/// the rows of one sequence, and never by how many sequences are worked on together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Regime {
+    /// Those of this module.
+    Few,
+    /// Those of [`super::Ready`].
+    Many,
+}
+
+impl Regime {
+    /// For a sequence of so many rows.
+    pub fn of(rows: usize) -> Self {
+        if rows <= FEW_ROWS {
+            Self::Few
+        } else {
+            Self::Many
+        }
+    }
+}
 
 /// One of several products with the same `x`.
 pub struct Job<'a> {
@@ -60,25 +84,41 @@ enum Kernel<'a> {
     Rows { weight: &'a Matrix, x: &'a [f32] },
 }
 
-/// `out = epilogue(x · weightᵀ + bias)` of every job for at most [`FEW_ROWS`] rows, on all threads, which meet once.
+/// `out = epilogue(x · weightᵀ + bias)` of every job, on all threads, which meet once. For a few rows, or a few of each of
+/// several sequences.
 pub fn few_rows(x: &[f32], jobs: Vec<Job>, epilogue: Epilogue) {
-    let isa = Isa::current();
+    let Some(k) = jobs.first().map(|job| job.weight.cols()) else { return };
+    let (isa, rows) = (Isa::current(), x.len() / k);
+    let part = part(rows);
     let orders: Vec<_> = jobs.iter().map(|job| order_for(job.weight)).collect();
     let rounded = Order::ALL.map(|order| {
-        let job = jobs.iter().zip(&orders).find(|(_, own)| **own == Some(order));
-        job.map(|(job, _)| Rounded::new(isa, x, job.weight.cols(), order))
+        let mut parts: Vec<_> = x.chunks(part * k).map(|x| (x, None)).collect();
+        if orders.contains(&Some(order)) {
+            runtime::each(&mut parts, |(x, rounded)| *rounded = Some(Rounded::new(isa, x, k, order)));
+        }
+        parts
     });
     let mut tasks = Vec::new();
     for (job, order) in jobs.into_iter().zip(orders) {
-        let rounded = order.and_then(|order| rounded[order as usize].as_ref());
-        split(x, Kernel::new(isa, job.weight, x, rounded), job, &mut tasks);
+        let fits = job.weight.cols() == k && x.len() == rows * k && job.out.len() == rows * job.weight.rows();
+        assert!(fits, "few_rows: shapes do not fit");
+        let parts = rounded[order.unwrap_or(Order::Natural) as usize].iter();
+        let kernels = parts.map(|(x, rounded)| Kernel::new(isa, job.weight, x, order.and(rounded.as_ref())));
+        split(kernels.collect(), part, job, &mut tasks);
     }
     runtime::each(&mut tasks, |task| task.run(epilogue));
 }
 
+/// Rows of a part: at most [`FEW_ROWS`], in parts of about the same size.
+fn part(rows: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(FEW_ROWS).max(1)).max(1)
+}
+
 /// Some features of one job.
 struct Task<'a> {
-    kernel: Arc<Kernel<'a>>,
+    /// One for each part of the rows.
+    kernels: Arc<[Kernel<'a>]>,
+    part: usize,
     features: Range<usize>,
     bias: Option<&'a [f32]>,
     /// The features' part of each row of the output.
@@ -87,23 +127,29 @@ struct Task<'a> {
 
 impl Task<'_> {
     fn run(&mut self, epilogue: Epilogue) {
-        self.kernel.run(self.features.clone(), self.bias, epilogue, &mut self.out);
+        let mut scratch = Vec::new();
+        let end = self.features.end;
+        for first in self.features.clone().step_by(GROUP) {
+            let (group, at) = (first..end.min(first + GROUP), first - self.features.start);
+            for (kernel, out) in self.kernels.iter().zip(self.out.chunks_mut(self.part)) {
+                kernel.run(group.clone(), self.bias, epilogue, &mut scratch, at, out);
+            }
+        }
     }
 }
 
 /// Tears a job into tasks of a good size.
-fn split<'a>(x: &[f32], kernel: Kernel<'a>, job: Job<'a>, tasks: &mut Vec<Task<'a>>) {
+fn split<'a>(kernels: Arc<[Kernel<'a>]>, part: usize, job: Job<'a>, tasks: &mut Vec<Task<'a>>) {
     let (n, k) = (job.weight.rows(), job.weight.cols());
-    let rows = x.len() / k;
-    assert!(rows <= FEW_ROWS && x.len() == rows * k && job.out.len() == rows * n, "few_rows: shapes do not fit");
     let count = (n * k / TASK).clamp(1, 4 * rayon::current_num_threads());
     let run = n.div_ceil(count).next_multiple_of(GROUP);
-    let (kernel, first) = (Arc::new(kernel), tasks.len());
+    let first = tasks.len();
     tasks.extend((0..n).step_by(run).map(|start| Task {
-        kernel: kernel.clone(),
+        kernels: kernels.clone(),
+        part,
         features: start..n.min(start + run),
         bias: job.bias,
-        out: Vec::with_capacity(rows),
+        out: Vec::with_capacity(job.out.len() / n),
     }));
     for row in job.out.chunks_exact_mut(n) {
         tasks[first..].iter_mut().zip(row.chunks_mut(run)).for_each(|(task, part)| task.out.push(part));
@@ -132,30 +178,35 @@ impl<'a> Kernel<'a> {
         }
     }
 
-    /// Computes `features` and writes each row's part to `out`.
-    fn run(&self, features: Range<usize>, bias: Option<&[f32]>, epilogue: Epilogue, out: &mut [&mut [f32]]) {
-        let mut scratch = Vec::new();
+    /// Computes a group of features and writes them to each row of `out`, from `at` on.
+    fn run(
+        &self,
+        features: Range<usize>,
+        bias: Option<&[f32]>,
+        epilogue: Epilogue,
+        scratch: &mut Vec<f32>,
+        at: usize,
+        out: &mut [&mut [f32]],
+    ) {
+        let (first, count) = (features.start, features.len());
         let mut sums: Sums = [[0.0; GROUP]; FEW_ROWS];
-        for first in features.clone().step_by(GROUP) {
-            let count = GROUP.min(features.end - first);
-            match self {
-                Kernel::Blocks(kernel) => kernel.sum(first, count, &mut scratch, &mut sums),
-                Kernel::Bytes(kernel) => kernel.sum(first, count, &mut sums),
-                Kernel::Floats(kernel) => kernel.sum(first, count, &mut sums),
-                Kernel::Rows { weight, x } => sum_rows(weight, x, first, count, &mut scratch, &mut sums),
+        match self {
+            Kernel::Blocks(kernel) => kernel.sum(first, count, scratch, &mut sums),
+            Kernel::Bytes(kernel) => kernel.sum(first, count, &mut sums),
+            Kernel::Floats(kernel) => kernel.sum(first, count, &mut sums),
+            Kernel::Rows { weight, x } => sum_rows(weight, x, first, count, scratch, &mut sums),
+        }
+        for (out, sums) in out.iter_mut().zip(&mut sums) {
+            let sums = &mut sums[..count];
+            if let Some(bias) = bias {
+                elementwise::add(sums, &bias[features.clone()]);
             }
-            for (out, sums) in out.iter_mut().zip(&mut sums) {
-                let sums = &mut sums[..count];
-                if let Some(bias) = bias {
-                    elementwise::add(sums, &bias[first..first + count]);
-                }
-                activate(sums, epilogue);
-                let out = &mut out[first - features.start..][..count];
-                match epilogue {
-                    Epilogue::Add => elementwise::add(out, sums),
-                    Epilogue::Multiply => elementwise::multiply(out, sums),
-                    _ => out.copy_from_slice(sums),
-                }
+            activate(sums, epilogue);
+            let out = &mut out[at..][..count];
+            match epilogue {
+                Epilogue::Add => elementwise::add(out, sums),
+                Epilogue::Multiply => elementwise::multiply(out, sums),
+                _ => out.copy_from_slice(sums),
             }
         }
     }
@@ -198,8 +249,7 @@ mod tests {
             let rounded = order_for(weight).map(|order| Rounded::new(isa, &x, k, order));
             let kernel = Kernel::new(isa, weight, &x, rounded.as_ref());
             let mut out = vec![1.0; rows * n];
-            let mut parts: Vec<&mut [f32]> = out.chunks_exact_mut(n).collect();
-            kernel.run(0..n, Some(&bias), Epilogue::Add, &mut parts);
+            run(kernel, Some(&bias), Epilogue::Add, rows, n, &mut out);
             for (i, out) in out.iter().enumerate() {
                 let (x, w) = (&x[i / n * k..][..k], &w[i % n * k..][..k]);
                 let products = || x.iter().zip(w).map(|(a, b)| f64::from(*a) * f64::from(*b));
@@ -241,9 +291,48 @@ mod tests {
             let (n, isa) = (weight.rows(), Isa::current());
             let mut alone = vec![0.0; rows * n];
             let rounded = order_for(weight).map(|order| Rounded::new(isa, &x, k, order));
-            let mut parts: Vec<&mut [f32]> = alone.chunks_exact_mut(n).collect();
-            Kernel::new(isa, weight, &x, rounded.as_ref()).run(0..n, None, Epilogue::Store, &mut parts);
+            run(Kernel::new(isa, weight, &x, rounded.as_ref()), None, Epilogue::Store, rows, n, &mut alone);
             assert_eq!(*out, alone);
         }
+    }
+
+    /// On every instruction set: what rows give alone, they give bit for bit among others, however many.
+    #[test]
+    fn a_row_does_not_depend_on_its_neighbours() {
+        let (n, k) = (70, 192);
+        let weights = [nf4_double(n, k), nf4(n, k, 64), int8(n, k)].map(|weight| weight.computing(Compute::Fast));
+        let floats = [FloatType::F32, FloatType::F16, FloatType::Bf16].map(|kind| floats(kind, n, k));
+        let rows_of_f32 = nf4(n, k, 32);
+        for weight in weights.iter().chain(&floats).chain([&rows_of_f32]) {
+            for isa in Isa::available() {
+                let sums = |x: &[f32]| {
+                    let rounded = order_for(weight).map(|order| Rounded::new(isa, x, k, order));
+                    let mut out = vec![0.0; x.len() / k * n];
+                    let kernel = Kernel::new(isa, weight, x, rounded.as_ref());
+                    run(kernel, None, Epilogue::Gelu, x.len() / k, n, &mut out);
+                    out
+                };
+                let x = values(FEW_ROWS * k, 31);
+                let alone: Vec<f32> = x.chunks(k).flat_map(sums).collect();
+                for rows in 1..=FEW_ROWS {
+                    assert_eq!(sums(&x[..rows * k]), alone[..rows * n], "{isa:?} {rows} rows");
+                }
+            }
+            let x = values(48 * k, 32);
+            let product = |x: &[f32]| {
+                let mut out = vec![0.0; x.len() / k * n];
+                few_rows(x, vec![Job { weight, bias: None, out: &mut out }], Epilogue::Store);
+                out
+            };
+            for (rows, own) in [(9, 3), (12, 3), (20, 5), (48, 3)] {
+                let alone: Vec<f32> = x[..rows * k].chunks(own * k).flat_map(product).collect();
+                assert_eq!(product(&x[..rows * k]), alone, "{rows} rows");
+            }
+        }
+    }
+
+    fn run(kernel: Kernel, bias: Option<&[f32]>, epilogue: Epilogue, part: usize, n: usize, out: &mut [f32]) {
+        let out = out.chunks_exact_mut(n).collect();
+        Task { kernels: Arc::new([kernel]), part, features: 0..n, bias, out }.run(epilogue);
     }
 }

@@ -7,9 +7,10 @@ use candle_core::Tensor;
 
 use super::config::TextConfig;
 use super::names::TOKEN_EMBEDDINGS;
-use crate::kernels::Matrix;
+use crate::kernels::{Matrix, Regime};
 use crate::nn::{
-    add, CachedAttention, CrossAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention, SharedCache,
+    add, rows, CachedAttention, CrossAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention,
+    SharedCache, WrittenRows,
 };
 use crate::weights::Scope;
 use crate::Result;
@@ -89,7 +90,7 @@ impl Encoder {
     pub fn layer(&self, layer: usize, x: &Tensor) -> Result<Tensor> {
         let layer = &self.layers[layer];
         let attended = add(x, &layer.attention.forward(x)?)?;
-        layer.mlp.forward_post_norm(&layer.attention_norm.forward(&attended)?, &layer.norm)
+        layer.mlp.forward_post_norm(&layer.attention_norm.forward(&attended)?, &layer.norm, Regime::of(rows(x)?))
     }
 }
 
@@ -161,28 +162,47 @@ impl Decoder {
         })
     }
 
-    /// Appends `tokens[i]` to beam `i` and gives the logits of what may follow, `[beams, vocabulary]`.
-    pub fn step(&self, tokens: &[u32], state: &mut DecoderState) -> Result<Tensor> {
-        let position = state.paths[0].len() + POSITION_OFFSET;
-        for path in &mut state.paths {
-            path.push(state.rows);
-            state.rows += 1;
+    /// Appends `tokens[i]` to beam `i` of each sequence and gives the logits of what may follow: `[beams, vocabulary]` of the
+    /// first sequence, then those of the others. Several sequences have a few beams each, see [`Regime`].
+    pub fn step(&self, sequences: &mut [(&[u32], &mut DecoderState)]) -> Result<Tensor> {
+        let regime = match &*sequences {
+            [(tokens, _)] => Regime::of(tokens.len()),
+            _ => Regime::Few,
+        };
+        let (mut tokens, mut positions) = (Vec::new(), Vec::new());
+        for (own, state) in sequences.iter_mut() {
+            tokens.extend(own.iter().map(|&token| token as usize));
+            positions.resize(tokens.len(), state.paths[0].len() + POSITION_OFFSET);
+            state.append();
         }
-        let x = self.tokens.forward(tokens.iter().map(|&t| t as usize))?;
-        let positions = self.positions.forward(tokens.iter().map(|_| position))?;
+        let (x, positions) = (self.tokens.forward(tokens)?, self.positions.forward(positions)?);
         let mut x = self.norm.forward(&add(&x, &positions)?)?;
         for (i, layer) in self.layers.iter().enumerate() {
-            let attended = layer.attention.forward(&x, &mut state.written[i], &state.paths)?;
+            let mut written: Vec<_> = sequences.iter_mut().map(|(_, state)| state.written_in(i)).collect();
+            let attended = layer.attention.forward(&x, &mut written, regime)?;
             x = layer.attention_norm.forward(&add(&x, &attended)?)?;
-            let attended = layer.cross.forward(&x, &state.cross[i])?;
+            let cross: Vec<_> = sequences.iter().map(|(tokens, state)| (tokens.len(), &state.cross[i])).collect();
+            let attended = layer.cross.forward(&x, &cross, regime)?;
             x = layer.cross_norm.forward(&add(&x, &attended)?)?;
-            x = layer.mlp.forward_post_norm(&x, &layer.norm)?;
+            x = layer.mlp.forward_post_norm(&x, &layer.norm, regime)?;
         }
-        self.head.forward(&x)
+        self.head.forward_in(regime, &x)
     }
 }
 
 impl DecoderState {
+    /// A row for each beam.
+    fn append(&mut self) {
+        for path in &mut self.paths {
+            path.push(self.rows);
+            self.rows += 1;
+        }
+    }
+
+    fn written_in(&mut self, layer: usize) -> WrittenRows<'_> {
+        WrittenRows { cache: &mut self.written[layer], seen: &self.paths }
+    }
+
     /// Beam `i` becomes a continuation of what was beam `parents[i]`.
     pub fn reorder(&mut self, parents: &[usize]) {
         self.paths = parents.iter().map(|&parent| self.paths[parent].clone()).collect();

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -6,7 +7,8 @@ use super::bart::DecoderState;
 use super::davit::{self, Reached};
 use super::task::Task;
 use super::Florence2;
-use crate::generate::Decoding;
+use crate::generate::{each_by_itself, Decoding, Turn};
+use crate::kernels::Regime;
 use crate::models::{Advance, Encoding, Phase};
 use crate::{Error, Result};
 
@@ -112,6 +114,14 @@ struct Florence2Decoding {
     state: DecoderState,
 }
 
+impl Florence2Decoding {
+    /// Of the same model?
+    fn is_alike(&self, other: &dyn Decoding) -> bool {
+        let other: &dyn Any = other;
+        other.downcast_ref::<Self>().is_some_and(|other| Arc::ptr_eq(&other.model, &self.model))
+    }
+}
+
 impl Decoding for Florence2Decoding {
     fn context(&self) -> &[u32] {
         &self.start
@@ -127,7 +137,26 @@ impl Decoding for Florence2Decoding {
     }
 
     fn step(&mut self, tokens: &[u32]) -> Result<Tensor> {
-        self.model.decoder.step(tokens, &mut self.state)
+        self.model.decoder.step(&mut [(tokens, &mut self.state)])
+    }
+
+    fn step_with(&mut self, tokens: &[u32], others: &mut [Turn]) -> Result<Vec<Tensor>> {
+        let are_few = others.iter().map(|turn| turn.tokens).chain([tokens]).all(|t| Regime::of(t.len()) == Regime::Few);
+        if !are_few || !others.iter().all(|turn| self.is_alike(turn.decoding)) {
+            return each_by_itself(self, tokens, others);
+        }
+        let mut sequences = vec![(tokens, &mut self.state)];
+        for Turn { decoding, tokens } in others {
+            let decoding: &mut dyn Any = &mut **decoding;
+            sequences.extend(decoding.downcast_mut::<Self>().map(|other| (*tokens, &mut other.state)));
+        }
+        let logits = self.model.decoder.step(&mut sequences)?;
+        let mut first = 0;
+        let mut own = |(tokens, _): &(&[u32], _)| {
+            first += tokens.len();
+            Ok(logits.narrow(0, first - tokens.len(), tokens.len())?)
+        };
+        sequences.iter().map(&mut own).collect()
     }
 
     fn reorder(&mut self, parents: &[usize]) {
