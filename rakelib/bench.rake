@@ -13,7 +13,7 @@ namespace :bench do
     sh "cargo", "bench", "--locked", "--package", "captioner", "--bench", "kernels"
   end
 
-  desc "The gem beside transformers, bitsandbytes and OpenVINO, pair by pair; research/bench/setup first. ROWS=a,b for some"
+  desc "The gem beside its peers on the same weights, pair by pair; research/bench/setup first. ROWS=a,b for some"
   task :peers do
     ruby "research/bench/compare", *(["--only", ENV["ROWS"]] if ENV["ROWS"])
   end

@@ -16,12 +16,13 @@ namespace :quality do
        "--out", File.expand_path(Quality::Study.drawn(seed)), chdir: "research/training"
   end
 
-  desc "Caption COUNT=1024 memes with every quantized form of the bundled model (SEED, TASK, ONLY=rows, MINUTES)"
+  desc "Caption COUNT=1024 memes with every quantized form of a model of data/ (MODEL, SEED, TASK, ONLY=rows, MINUTES)"
   task study: :library do
     deadline = ENV["MINUTES"]&.then { |minutes| Time.now + (60 * Float(minutes)) }
-    study = Quality::Study.new(count: count, seed: seed, task: ENV.fetch("TASK", "<DETAILED_CAPTION>"), deadline: deadline)
+    subject = Quality::SUBJECTS.fetch(ENV.fetch("MODEL", Quality::SUBJECTS.keys.first))
+    study = Quality::Study.new(subject, count: count, seed: seed, task: ENV.fetch("TASK", nil), deadline: deadline)
     only = Regexp.new(ENV.fetch("ONLY", ""))
-    Quality::ROWS.select { |row| row.slug.match?(only) }.each do |row|
+    subject.rows.select { |row| row.slug.match?(only) }.each do |row|
       study.work(row)
       warn "#{row.name}: #{study.results(row).size} of #{count}"
     end

@@ -5,7 +5,7 @@ require "fileutils"
 require "json"
 require "meme_captioner"
 require "meme_captioner/validation"
-require_relative "rows"
+require_relative "subjects"
 
 module Quality
   # Captions memes with every row's model and scores the 16-bit model's captions by it. What is done is kept, a line of JSON for
@@ -16,31 +16,35 @@ module Quality
     Result = Struct.new(:file, :ids, :scores)
 
     FOLDER = "tmp/quality"
-    MODEL = "data/Florence-2-tiny"
 
     # @return [Array<Hash>] file name and true captions
     attr_reader :memes
 
-    # @return [String]
-    attr_reader :task
+    # @return [Subject]
+    attr_reader :subject
+
+    # @return [Question]
+    attr_reader :question
 
     # @return [String] where the memes of a seed are drawn to
     def self.drawn(seed)
       "#{FOLDER}/memes-#{seed}"
     end
 
+    # @param subject [Subject]
     # @param count [Integer] of memes
     # @param seed [Integer] the first of the seeds that the memes were drawn from
-    # @param task [String]
+    # @param task [String, nil] the name of one of the subject's questions; nil for the first
     # @param deadline [Time, nil] when to stop between two memes
-    def initialize(count:, seed:, task: "<DETAILED_CAPTION>", deadline: nil)
+    def initialize(subject, count:, seed:, task: nil, deadline: nil)
+      @subject = subject
       @drawn = self.class.drawn(seed)
       @memes = File.foreach("#{@drawn}/captions.jsonl").first(count).map { |line| JSON.parse(line) }
       abort "#{@drawn} has #{@memes.size} memes only; draw more with rake quality:memes" if @memes.size < count
-      @task = task
+      task ||= subject.questions.keys.first
+      @question = subject.questions.fetch(task)
       @deadline = deadline
-      weights = Digest::SHA256.file("#{MODEL}/model.safetensors").hexdigest[0, 8]
-      @folder = "#{FOLDER}/#{weights}-#{task.delete("<>").downcase}-#{seed}"
+      @folder = "#{FOLDER}/#{weights}-#{task.scan(/\w+/).join("-").downcase}-#{seed}"
       FileUtils.mkdir_p(@folder)
     end
 
@@ -58,6 +62,7 @@ module Quality
 
       model = model(row)
       File.open(path(row), "a") do |journal|
+        journal.sync = true
         missing.each { |file| late? || journal.puts(JSON.generate(result(model, file, given[file]).to_a)) }
       end
     end
@@ -69,17 +74,22 @@ module Quality
 
     # @return [String] the file or folder of a row's weights
     def place(row)
-      return MODEL unless row.recipe
+      return subject.folder unless row.recipe
 
-      MemeCaptioner::Native.pack(MODEL, "#{FOLDER}/packed", "tiny", nil, row.recipe).first
+      MemeCaptioner::Native.pack(subject.folder, "#{FOLDER}/packed", subject.name, nil, row.recipe).first
     end
 
     # @return [Row] the 16-bit model
     def reference
-      ROWS.first
+      subject.reference
     end
 
     private
+
+    # What tells the checkpoint from another version of it.
+    def weights
+      Digest::SHA256.file("#{subject.folder}/model.safetensors").hexdigest[0, 8]
+    end
 
     # The memes that a row can work on, each with the caption that it scores.
     def given(row)
@@ -90,9 +100,9 @@ module Quality
 
     # The reference's own caption is the one that it scores.
     def result(model, file, given)
-      image = MemeCaptioner::Native::Image.path("#{@drawn}/#{file}", MemeCaptioner.config.max_pixels)
-      given ||= model.ids(image, { task: @task })
-      Result.new(file, *model.compare(image, { task: @task }, given))
+      image = MemeCaptioner::Native::Image.path("#{@drawn}/#{file}", MemeCaptioner.config.max_pixels, true)
+      given ||= model.ids(image, question.options)
+      Result.new(file, *model.compare(image, question.options, given))
     end
 
     def model(row)

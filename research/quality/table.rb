@@ -7,21 +7,22 @@ module Quality
   # A study's results as Markdown.
   class Table
     # What a {MemeCaptioner::Validation::Comparison} asks of a model.
-    Subject = Struct.new(:name)
+    Named = Struct.new(:name)
 
-    HEAD = ["", "memes", "MiB", "identical to f16", "right", "BLEU", "word errors", "next token agrees", "loss, nats a token",
+    HEAD = ["", "memes", "MiB", "identical", "right", "BLEU", "word errors", "next token agrees", "loss, nats a token",
             "gibberish"].freeze
 
     def initialize(study)
       @study = study
       @expected = study.results(study.reference).to_h { |result| [result.file, result] }
-      @truth = study.memes.to_h { |meme| [meme["file"], meme["captions"]] }
+      @truth = study.memes.to_h { |meme| [meme["file"], study.question.answer(meme["captions"])] }
     end
 
     # @return [String]
     def to_s
-      tables = ROWS.group_by(&:group).filter_map { |group, rows| section(group, rows) }
-      [*tables, *ROWS.filter_map { |row| beside_exact(row) }].join("\n")
+      rows = @study.subject.rows
+      tables = rows.group_by(&:group).filter_map { |group, some| section(group, some) }
+      [*tables, *rows.filter_map { |row| beside_exact(row) }].join("\n")
     end
 
     # @return [Hash, nil] a row's figures; nil while it has none
@@ -30,7 +31,7 @@ module Quality
       return if results.empty?
 
       pairs = results.map { |result| pair(result) }
-      comparison = MemeCaptioner::Validation::Comparison.new(Subject.new(row.name), pairs)
+      comparison = MemeCaptioner::Validation::Comparison.new(Named.new(row.name), pairs)
       { mib: mebibytes(row), right: results.count { |result| right?(result) }, **comparison.figures }
     end
 
@@ -42,13 +43,16 @@ module Quality
         figures = figures(row)
         figures && line(row, figures)
       end
-      head = HEAD.dup.tap { |titles| titles[0] = group }
+      head = HEAD.dup.tap do |titles|
+        titles[0] = group
+        titles[titles.index("identical")] = "identical to #{@study.reference.name}"
+      end
       Markdown.table(head, lines) unless lines.empty?
     end
 
     # @return [String, nil] how many captions stay the same when the model computes exactly; nil where that was not measured
     def beside_exact(row)
-      exact = ROWS.find { |other| other.name == "#{row.name}, exact" } or return
+      exact = @study.subject.rows.find { |other| other.name == "#{row.name}, exact" } or return
       expected = @study.results(exact).to_h { |result| [result.file, result.ids] }
       both = @study.results(row).select { |result| expected.key?(result.file) }
       same = both.count { |result| result.ids == expected[result.file] }
@@ -75,7 +79,7 @@ module Quality
     end
 
     def right?(result)
-      @study.text(result.ids) == @truth.fetch(result.file).fetch(@study.task)
+      @study.text(result.ids) == @truth.fetch(result.file)
     end
 
     def mebibytes(row)

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "json"
+require "meme_captioner/validation"
 
 RSpec.describe MemeCaptioner::Quality do
   include FakeNative::Helper
@@ -30,7 +31,8 @@ RSpec.describe MemeCaptioner::Quality do
   end
 
   it "is experimental and unmeasured for weights that nobody could measure" do
-    %w[Florence-2-base-int4 Florence-2-large-int4].each do |name|
+    %w[Florence-2-base-int4 Florence-2-large-int4 SmolVLM-256M-Instruct-int8 SmolVLM-500M-Instruct-int8
+       moondream2-int8].each do |name|
       expect(info(name)).to have_attributes(stability: :experimental, description: /Experimental \(unmeasured\): /)
       expect(info(name).quality).to have_attributes(measured?: false, figures: nil, command: nil)
     end
@@ -43,11 +45,30 @@ RSpec.describe MemeCaptioner::Quality do
   end
 
   it "has the date, the command and the figures where this project has measured" do
-    expect(info("Florence-2-tiny-int4").quality).to have_attributes(
+    expect(%w[Florence-2-tiny-int4 SmolVLM-tiny-int8].map { |name| info(name).quality }).to all have_attributes(
       measured?: true, measured_on: /\A\d{4}-\d\d-\d\d\z/, command: /\b(rake|meme_captioner) /,
       figures: include(images: be_positive, identical: be_positive), own: false
     )
     expect(MemeCaptioner::MEASUREMENTS.keys - MemeCaptioner::Catalogue.all.map(&:name)).to be_empty
+  end
+
+  describe "what this project has measured" do
+    page = File.read(File.expand_path("../../docs/quality.md", __dir__))
+
+    MemeCaptioner::MEASUREMENTS.each do |name, found|
+      found.each do |settings, quality|
+        it "of #{name} with #{settings} is what the rule makes of figures that the documentation has" do
+          images, identical, gibberish = quality.figures.values_at(:images, :identical, :gibberish)
+          verdict = MemeCaptioner::Validation::Verdict.new(compared: images, identical: identical, gibberish: gibberish)
+          expect(quality).to have_attributes(stability: verdict.stability, decided_by: verdict.decided_by)
+
+          percent = (100.0 * identical / images).round(1)
+          low, high = MemeCaptioner::Validation::Interval.wilson(identical, images).map { |end_| end_.round(1) }
+          expect(quality.figures).to include(identical_percent: percent, interval: [low, high])
+          expect(page).to match(/\| #{images} \| [\d.]+ \| #{percent} % \(#{low} to #{high}\) \|/)
+        end
+      end
+    end
   end
 
   it "is that of the settings in force, and not known for those that this project has not measured with" do

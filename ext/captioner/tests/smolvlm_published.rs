@@ -1,6 +1,8 @@
 //! SmolVLM against values that transformers gave for a small checkpoint with the real tokenizer and processor. They lie beside
 //! the repository and are not part of it; without them these tests say so and pass.
 
+mod golden_support;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use captioner::kernels::Compute;
 use captioner::models::{self, Model, Request};
 use captioner::nn::with_values;
 use captioner::store;
+use golden_support::{relative_error, stored};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -90,10 +93,6 @@ fn stages_are_close_to_the_published_ones() {
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let mut worst = 0f64;
     for (index, case) in lines(&beside.join("goldens/smolvlm/stages.jsonl")).into_iter().enumerate() {
-        let golden = |name: &str| -> Vec<f32> {
-            let tensor = tensors.tensor(&format!("{index}.{name}")).unwrap();
-            tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
-        };
         let (mut vision, mut connector, mut logits) = (Vec::new(), Vec::new(), Vec::new());
         let mut run = run(&model, &beside.join("goldens").join(case["image"].as_str().unwrap()));
         while logits.is_empty() {
@@ -108,17 +107,10 @@ fn stages_are_close_to_the_published_ones() {
             }
         }
         for (name, ours) in [("vision", vision), ("connector", connector), ("logits", logits)] {
-            let error = relative_error(&ours, &golden(name));
+            let error = relative_error(&ours, &stored(&tensors, &format!("{index}.{name}")));
             assert!(error <= 1e-4, "{}: {name} is off by {error:.2e}", case["image"]);
             worst = worst.max(error);
         }
     }
     println!("worst relative error {worst:.2e}");
-}
-
-fn relative_error(ours: &[f32], theirs: &[f32]) -> f64 {
-    assert_eq!(ours.len(), theirs.len());
-    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
-    let difference = norm(&mut ours.iter().zip(theirs).map(|(a, b)| f64::from(a - b)));
-    difference / norm(&mut theirs.iter().map(|v| f64::from(*v)))
 }

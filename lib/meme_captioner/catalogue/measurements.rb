@@ -18,6 +18,32 @@ module MemeCaptioner
         figures: { images: 1024, identical: 982, identical_percent: 95.9, interval: [94.5, 97.0], bleu: 99.59,
                    word_error_rate: 0.26, token_agreement: 99.92, loss: 0.0009, gibberish: 0 }
       )
+    },
+    "SmolVLM-tiny-int8" => {
+      { recipe: :int8, compute: :fast } => Quality.new(
+        stability: :stable, measured_on: "2026-11-26", decided_by: :identical,
+        command: "COUNT=512 MODEL=SmolVLM-tiny ONLY='^(16-bits|int8)$' rake quality:memes quality:study",
+        figures: { images: 512, identical: 504, identical_percent: 98.4, interval: [96.9, 99.2], bleu: 99.86,
+                   word_error_rate: 0.06, token_agreement: 99.97, loss: 0.0001, gibberish: 0 }
+      ),
+      { recipe: :linears, compute: :fast } => Quality.new(
+        stability: :stable, measured_on: "2026-11-26", decided_by: :identical,
+        command: "COUNT=512 MODEL=SmolVLM-tiny ONLY='^(16-bits|linears)$' rake quality:memes quality:study",
+        figures: { images: 512, identical: 505, identical_percent: 98.6, interval: [97.2, 99.3], bleu: 99.87,
+                   word_error_rate: 0.08, token_agreement: 99.98, loss: 0.0001, gibberish: 0 }
+      ),
+      { recipe: :int8, compute: :exact } => Quality.new(
+        stability: :stable, measured_on: "2026-11-26", decided_by: :identical,
+        command: "COUNT=512 MODEL=SmolVLM-tiny ONLY='^(16-bits|int8-exact)$' rake quality:memes quality:study",
+        figures: { images: 512, identical: 507, identical_percent: 99.0, interval: [97.7, 99.6], bleu: 99.92,
+                   word_error_rate: 0.04, token_agreement: 99.98, loss: 0.0000, gibberish: 0 }
+      ),
+      { recipe: :linears, compute: :exact } => Quality.new(
+        stability: :stable, measured_on: "2026-11-26", decided_by: :identical,
+        command: "COUNT=512 MODEL=SmolVLM-tiny ONLY='^(16-bits|linears-exact)$' rake quality:memes quality:study",
+        figures: { images: 512, identical: 508, identical_percent: 99.2, interval: [98.0, 99.7], bleu: 99.94,
+                   word_error_rate: 0.03, token_agreement: 99.99, loss: 0.0001, gibberish: 0 }
+      )
     }
   }.freeze
 end

@@ -12,8 +12,22 @@ module Benchmarks
     end
 
     def lines
-      [*head("measure", "target", "median of the pairs' ratios (range)", "ours", "theirs", "pairs", "CPUs busy elsewhere"), *RATIOS.filter_map { |l| ratio(l) },
-       "", *head("measure", "target", "median (range)"), *step, *start, *memory]
+      [*ratios, "", *singles]
+    end
+
+    # @param about [Proc] which pairs, by their names
+    # @return [Array<String>] empty where none of them was measured
+    def ratios(&about)
+      rows = RATIOS.select { |line| about.nil? || about.call(line.pair) }.filter_map { |line| ratio(line) }
+      return [] if rows.empty?
+
+      [*head("measure", "target", "median of the pairs' ratios (range)", "ours", "theirs", "pairs", "CPUs busy elsewhere"), *rows]
+    end
+
+    # @return [Array<String>] empty where none of them was measured
+    def singles
+      rows = [*step, *start, *memory]
+      rows.empty? ? [] : [*head("measure", "target", "median (range)"), *rows]
     end
 
     private

@@ -27,6 +27,10 @@ static double since(Clock::time_point start) {
     std::exit(1);
 }
 
+static void errors_only(ggml_log_level level, const char * text, void *) {
+    if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
+}
+
 struct Peer {
     llama_model * model;
     llama_context * context;
@@ -34,6 +38,8 @@ struct Peer {
     int vocabulary;
 
     Peer(const char * text, const char * projector, int threads) {
+        llama_log_set(errors_only, nullptr);
+        mtmd_helper_log_set(errors_only, nullptr);
         ggml_backend_load_all();
         model = llama_model_load_from_file(text, llama_model_default_params());
         if (!model) fail("the text model does not load");

@@ -1,8 +1,8 @@
 """What becomes of an answer: as the application does it, and as the gem does.
 
-The application decodes prompt and answer together and cuts the question off again, so an answer that is empty or does
-not begin with a space leaves "Assistant:" in front. The gem decodes only what was generated. Both agree wherever the
-answer begins with a space and has no heading in a place that only one of them sees.
+The application decodes prompt and answer together and cuts the question off again, so an answer that does not begin with
+a space, or that has nothing in it, keeps "Assistant:" in front, or loses what comes before an "Assistant: " of its own. The
+gem decodes only what was generated. Both agree on every other answer.
 """
 
 from __future__ import annotations

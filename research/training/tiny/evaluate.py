@@ -29,11 +29,11 @@ def draw(job):
     return meme.image, meme.captions()
 
 
-def of_files(memes, captions, task):
-    """The score of captions in a file, for memes in a folder."""
+def of_files(memes, captions, task, without_text=""):
+    """The score of captions in a file, for memes in a folder; `without_text` is right for a meme whose caption is empty."""
     truths = {row["file"]: row["captions"] for row in map(json.loads, open(memes / "captions.jsonl", encoding="utf-8"))}
     rows = [json.loads(line) for line in open(captions, encoding="utf-8")]
-    return {"task": task, **score(task, [(row["caption"], truths[Path(row["image"]).name][task]) for row in rows])}
+    return {"task": task, **score(task, [(row["caption"], truths[Path(row["image"]).name][task] or without_text) for row in rows])}
 
 
 def main():
@@ -42,6 +42,7 @@ def main():
     parser.add_argument("--memes", type=Path, help="a folder that `python -m memes` made")
     parser.add_argument("--captions", type=Path, help="captions of its pictures, a JSON object on each line")
     parser.add_argument("--task", default="<DETAILED_CAPTION>", help="that the captions are for")
+    parser.add_argument("--without-text", default="", help="what is right of a meme whose caption for the task is empty")
     parser.add_argument("--count", type=int, default=512)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--workers", type=int, default=2)
@@ -50,7 +51,7 @@ def main():
     parser.add_argument("--settings", type=json.loads, default={}, help='generation settings, such as {"num_beams": 1}')
     options = parser.parse_args()
     if options.captions:
-        print(json.dumps(of_files(options.memes, options.captions, options.task)))
+        print(json.dumps(of_files(options.memes, options.captions, options.task, options.without_text)))
         return
     assets.verify()
     pool = Pool(options.workers)  # forks before torch starts

@@ -2,6 +2,9 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
+#[path = "../golden_support/mod.rs"]
+mod golden_support;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,8 +14,9 @@ use captioner::image::{load_path, Limits, RgbImage};
 use captioner::kernels::Compute;
 use captioner::models::florence2::Florence2;
 use captioner::models::{self, Model, Request};
-use captioner::nn::with_values;
 use captioner_testing as seeded;
+pub use golden_support::until_first_logits;
+use golden_support::Sampling;
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -24,14 +28,6 @@ pub struct Cases {
     pub cases: Vec<Case>,
     #[serde(skip)]
     folder: Option<tempfile::TempDir>,
-}
-
-/// Tensors of more than `whole` values are stored as `samples` of them, `step` apart.
-#[derive(Deserialize)]
-struct Sampling {
-    whole: usize,
-    samples: usize,
-    step: usize,
 }
 
 #[derive(Deserialize)]
@@ -184,31 +180,7 @@ pub fn finish(run: &mut Run) {
     }
 }
 
-/// Runs up to the first logits and gives every stage by the reference's name.
-pub fn until_first_logits(run: &mut Run) -> Vec<(String, Vec<f32>)> {
-    let mut stages = Vec::new();
-    loop {
-        run.step().unwrap();
-        let Some((name, values)) = run.tap() else { continue };
-        stages.push((name.clone(), with_values(values, <[f32]>::to_vec).unwrap()));
-        if name == "logits" {
-            return stages;
-        }
-    }
-}
-
 /// ‖ours - reference‖₂ / ‖reference‖₂ over the stored values.
 pub fn relative_error(cases: &Cases, golden: &Golden, name: &str, ours: &[f32]) -> f64 {
-    let tensors = golden.tensors();
-    let stored = tensors.tensor(name).unwrap_or_else(|_| panic!("no golden {name}"));
-    let theirs: Vec<f32> = stored.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-    let Sampling { whole, samples, step } = cases.sampling;
-    let ours: Vec<f32> = match ours.len() > whole {
-        true => (0..samples).map(|i| ours[i * step % ours.len()]).collect(),
-        false => ours.to_vec(),
-    };
-    assert_eq!(ours.len(), theirs.len(), "values of {name}");
-    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
-    let difference = norm(&mut ours.iter().zip(&theirs).map(|(a, b)| f64::from(a - b)));
-    difference / norm(&mut theirs.iter().map(|v| f64::from(*v)))
+    cases.sampling.relative_error(&golden.tensors(), name, ours)
 }

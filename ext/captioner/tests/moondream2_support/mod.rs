@@ -2,6 +2,9 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
+#[path = "../golden_support/mod.rs"]
+mod golden_support;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,8 +12,8 @@ use std::sync::Arc;
 use captioner::captioner::Run;
 use captioner::kernels::Compute;
 use captioner::models::{self, Model, Request};
-use captioner::nn::with_values;
 use captioner::Result;
+pub use golden_support::until_first_logits;
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,12 +30,10 @@ pub struct Cases {
     goldens: Vec<u8>,
 }
 
-/// Tensors of more than `whole` values are stored as `samples` of them, `step` apart.
 #[derive(Deserialize)]
 struct Sampling {
-    whole: usize,
-    samples: usize,
-    step: usize,
+    #[serde(flatten)]
+    stored: golden_support::Sampling,
     max_new_tokens: usize,
 }
 
@@ -109,19 +110,7 @@ impl Cases {
     /// ‖ours - reference‖₂ / ‖reference‖₂ over the stored values of a stage.
     pub fn relative_error(&self, case: &Case, stage: &str, ours: &[f32]) -> f64 {
         let tensors = SafeTensors::deserialize(&self.goldens).unwrap();
-        let name = format!("{}.{stage}", case.name);
-        let stored = tensors.tensor(&name).unwrap_or_else(|_| panic!("no golden {name}"));
-        let theirs: Vec<f32> =
-            stored.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-        let Sampling { whole, samples, step, .. } = self.sampling;
-        let ours: Vec<f32> = match ours.len() > whole {
-            true => (0..samples).map(|i| ours[i * step % ours.len()]).collect(),
-            false => ours.to_vec(),
-        };
-        assert_eq!(ours.len(), theirs.len(), "values of {name}");
-        let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
-        let difference = norm(&mut ours.iter().zip(&theirs).map(|(a, b)| f64::from(a - b)));
-        difference / norm(&mut theirs.iter().map(|v| f64::from(*v)))
+        self.sampling.stored.relative_error(&tensors, &format!("{}.{stage}", case.name), ours)
     }
 
     /// What the case asks.
@@ -145,19 +134,5 @@ impl Checkpoint {
     fn write(&self, dir: &Path) {
         captioner_testing::moondream2::write_checkpoint(&self.config, self.seed, dir).unwrap();
         std::fs::copy(fixtures().join("tokenizer.json"), dir.join("tokenizer.json")).unwrap();
-    }
-}
-
-/// Runs up to the first logits and gives every stage by the reference's name.
-pub fn until_first_logits(run: &mut Run) -> Vec<(String, Vec<f32>)> {
-    let mut stages = Vec::new();
-    loop {
-        run.step().unwrap();
-        if let Some((name, values)) = run.tap() {
-            stages.push((name, with_values(values, <[f32]>::to_vec).unwrap()));
-            if stages.last().unwrap().0 == "logits" {
-                return stages;
-            }
-        }
     }
 }

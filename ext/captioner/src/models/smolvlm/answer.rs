@@ -5,9 +5,9 @@ const ANALYSIS: &str = "### Analysis and Description:";
 
 /// The answer in what was generated: without an appended analysis, without white space around it.
 ///
-/// The application whose answers these replace cleans up the text of prompt and answer together. The result is the same
-/// wherever an answer begins with a space, as they are trained to; otherwise the application's begins with `Assistant:`, and this
-/// one does not.
+/// The application whose answers these replace cleans up prompt and answer together. The result is the same for an answer that
+/// begins with a space and has something in it, as trained ones do; of the others the application keeps its own `Assistant:`, or
+/// cuts off what comes before one in the answer.
 pub fn clean_up(generated: &str) -> &str {
     let answer = generated.find(ANALYSIS).map_or(generated, |end| &generated[..end]);
     answer.trim_matches(is_space)

@@ -1,16 +1,8 @@
 # frozen_string_literal: true
 
-# The rows of the study: models that differ in one thing each from the checkpoint in 16 bits, or from `compact`.
-module Quality
-  # A model of the study. A recipe says how it is packed; nil is the checkpoint as it is. `compute` is how it multiplies: `fast`
-  # is a captioner's default, which for a matrix in 16 bits is exact.
-  Row = Struct.new(:group, :name, :recipe, :compute) do
-    # @return [String] a name for files
-    def slug
-      name.gsub(/[^a-z0-9]+/i, "-").downcase
-    end
-  end
+require_relative "../subject"
 
+module Quality
   NF4 = "nf4-64-double"
   # What the recipe `mixed` keeps in int8.
   MIXED = %w[
@@ -18,7 +10,13 @@ module Quality
     language_model.model.decoder.layers.*.encoder_attn.k_proj language_model.model.decoder.layers.*.encoder_attn.v_proj
     language_model.model.decoder.layers.*.encoder_attn.out_proj
   ].map { |place| "#{place}=int8" }.join(",")
-  GROUPS = {
+
+  # Models that differ in one thing each from the checkpoint in 16 bits, or from `compact`.
+  FLORENCE2_TINY = Subject.of(
+    "Florence-2-tiny",
+    %w[<DETAILED_CAPTION> <CAPTION> <MORE_DETAILED_CAPTION> <OCR>].to_h do |task|
+      [task, Question.new(options: { task: task }, truth: task)]
+    end,
     "Recipes" => {
       "f16" => nil, "compact" => "compact", "mixed" => "mixed", "precise" => "precise", "balanced" => "balanced",
       "int8" => "all=int8"
@@ -41,9 +39,5 @@ module Quality
       "the token table too, fitted scales, blocks of 32" => "all=nf4-32-double-fitted,#{MIXED},embedding=int8",
       "decoder and token table too, fitted scales" => "all=#{NF4}-fitted,#{MIXED},decoder=int8,embedding=int8"
     }
-  }.freeze
-
-  ROWS = GROUPS.flat_map do |group, rows|
-    rows.map { |name, recipe| Row.new(group, name, recipe, name[/, (bf16|exact)\z/, 1] || "fast").freeze }
-  end.freeze
+  )
 end
