@@ -12,6 +12,12 @@ const VARIABLE: &str = "MEME_CAPTIONER_KERNELS";
 pub enum Isa {
     /// Whatever the target has; the compiler vectorises what it can.
     Portable,
+    /// NEON, which every 64-bit ARM processor has.
+    Neon,
+    /// NEON with the int8 dot products of ARMv8.2 (`dotprod`).
+    NeonDot,
+    /// NEON with the int8 matrix products of ARMv8.6 (`i8mm`) too.
+    NeonI8mm,
     /// AVX2, FMA and F16C.
     Avx2,
     /// AVX2 with the int8 dot products of AVX-VNNI.
@@ -40,8 +46,9 @@ impl Isa {
 
     /// Every set that this processor has, the plainest first.
     pub fn available() -> Vec<Self> {
-        let all = [Self::Portable, Self::Avx2, Self::Avx2Vnni, Self::Avx512, Self::Avx512Bf16];
-        all.into_iter().filter(|isa| isa.is_there()).collect()
+        let arm = [Self::Neon, Self::NeonDot, Self::NeonI8mm];
+        let x86 = [Self::Avx2, Self::Avx2Vnni, Self::Avx512, Self::Avx512Bf16];
+        [Self::Portable].into_iter().chain(arm).chain(x86).filter(|isa| isa.is_there()).collect()
     }
 
     fn best() -> Self {
@@ -52,6 +59,7 @@ impl Isa {
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            Self::Neon | Self::NeonDot | Self::NeonI8mm => "neon",
             Self::Avx2 | Self::Avx2Vnni => "avx2",
             Self::Avx512 | Self::Avx512Bf16 => "avx512",
         }
@@ -70,10 +78,23 @@ impl Isa {
             Self::Avx2Vnni => avx2() && has!("avxvnni"),
             Self::Avx512 => avx512(),
             Self::Avx512Bf16 => avx512() && has!("avx512bf16"),
+            Self::Neon | Self::NeonDot | Self::NeonI8mm => false,
         }
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    fn is_there(self) -> bool {
+        use std::arch::is_aarch64_feature_detected as has;
+        match self {
+            Self::Portable => true,
+            Self::Neon => has!("neon"),
+            Self::NeonDot => has!("neon") && has!("dotprod"),
+            Self::NeonI8mm => has!("neon") && has!("dotprod") && has!("i8mm"),
+            Self::Avx2 | Self::Avx2Vnni | Self::Avx512 | Self::Avx512Bf16 => false,
+        }
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     fn is_there(self) -> bool {
         self == Self::Portable
     }
@@ -81,8 +102,8 @@ impl Isa {
 
 fn choose(forced: Option<&str>) -> std::result::Result<Isa, String> {
     let Some(name) = forced.filter(|name| !name.is_empty()) else { return Ok(Isa::best()) };
-    if !["portable", "avx2", "avx512"].contains(&name) {
-        return Err(format!("{VARIABLE} is {name:?}; it can be portable, avx2 or avx512"));
+    if !["portable", "neon", "avx2", "avx512"].contains(&name) {
+        return Err(format!("{VARIABLE} is {name:?}; it can be portable, neon, avx2 or avx512"));
     }
     let found = Isa::available().into_iter().filter(|isa| isa.name() == name).max();
     found.ok_or_else(|| format!("{VARIABLE} is {name}, which this processor does not have; unset it"))
@@ -102,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_told() {
-        for name in ["avx2", "avx512"] {
+        for name in ["neon", "avx2", "avx512"] {
             let there = Isa::available().iter().any(|isa| isa.name() == name);
             assert_eq!(choose(Some(name)).is_ok(), there);
         }

@@ -23,6 +23,8 @@ mod few_rows;
 mod isa;
 mod matmul;
 mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod norm;
 mod pairs;
 mod panels;

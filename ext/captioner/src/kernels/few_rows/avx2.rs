@@ -1,8 +1,8 @@
-//! The kernel for 4-bit blocks in AVX2. Bytes are widened to 16 bits, as the byte products of AVX2 saturate.
+//! The kernels for 4-bit blocks and for int8 in AVX2. Bytes are widened to 16 bits, as the byte products of AVX2 saturate.
 
 use std::arch::x86_64::*;
 
-use super::group::BlockGroup;
+use super::group::{BlockGroup, ByteGroup};
 use super::rounded::BLOCK;
 use super::Sums;
 
@@ -40,10 +40,45 @@ pub unsafe fn blocks(group: &BlockGroup, sums: &mut Sums) {
                 *own = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, *own);
             }
         }
-        for (own, sums) in own.into_iter().zip(sums.iter_mut()) {
-            let mut lanes = [0f32; 8];
-            _mm256_storeu_ps(lanes.as_mut_ptr(), own);
-            sums[feature] = lanes.iter().sum();
+        finish(own, feature, sums);
+    }
+}
+
+/// See [`super::bytes::Bytes`].
+#[target_feature(enable = "avx2,fma")]
+pub unsafe fn bytes(group: &ByteGroup, sums: &mut Sums) {
+    for (feature, codes) in group.codes.chunks_exact(group.cols).enumerate() {
+        let mut own = [_mm256_setzero_ps(); super::FEW_ROWS];
+        for (block, codes) in codes.chunks(BLOCK).enumerate() {
+            let mut padded = [0; BLOCK];
+            let codes = if codes.len() == BLOCK {
+                codes
+            } else {
+                padded[..codes.len()].copy_from_slice(codes);
+                &padded
+            };
+            // SAFETY: both sides have a whole block.
+            let part = |from: *const i8| unsafe {
+                [0, 1, 2, 3].map(|i| _mm256_cvtepi8_epi16(_mm_loadu_si128(from.add(16 * i).cast())))
+            };
+            let weights = part(codes.as_ptr().cast());
+            for (x, own) in (0..group.x.rows).zip(&mut own) {
+                let a = part(group.x.codes(x).as_ptr().add(block * BLOCK));
+                let products = weights.into_iter().zip(a).map(|(w, a)| _mm256_madd_epi16(w, a));
+                let sum = products.fold(_mm256_setzero_si256(), |sum, part| _mm256_add_epi32(sum, part));
+                *own = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(group.x.scales(x)[block]), *own);
+            }
         }
+        finish(own, feature, sums);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn finish(own: [__m256; super::FEW_ROWS], feature: usize, sums: &mut Sums) {
+    for (own, sums) in own.into_iter().zip(sums) {
+        let mut lanes = [0f32; 8];
+        _mm256_storeu_ps(lanes.as_mut_ptr(), own);
+        sums[feature] = lanes.iter().sum();
     }
 }

@@ -57,6 +57,12 @@ impl<'a> Blocks<'a> {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 | Isa::Avx2Vnni => unsafe { super::avx2::blocks(&group, sums) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => unsafe { super::neon::blocks(&group, sums) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonDot | Isa::NeonI8mm => unsafe { super::neon::blocks_dot(&group, sums) },
             _ => portable(&group, sums),
         }
         // Codes are 127 times what they stand for.

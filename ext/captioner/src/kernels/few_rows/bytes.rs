@@ -34,6 +34,15 @@ impl<'a> Bytes<'a> {
             // SAFETY: the set is only chosen where the processor has it.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 | Isa::Avx512Bf16 => unsafe { super::avx512::bytes(&group, sums) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => unsafe { super::neon::bytes(&group, sums) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonDot | Isa::NeonI8mm => unsafe { super::neon::bytes_dot(&group, sums) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 | Isa::Avx2Vnni => unsafe { super::avx2::bytes(&group, sums) },
             _ => portable(&group, sums),
         }
         for feature in 0..count {

@@ -21,6 +21,7 @@ pub struct ByteGroup<'a> {
     pub codes: &'a [u8],
     pub cols: usize,
     pub x: &'a Rounded,
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub count: usize,
 }
 
@@ -31,5 +32,6 @@ pub struct FloatGroup<'a> {
     pub cols: usize,
     /// `[rows, cols]`
     pub x: &'a [f32],
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub count: usize,
 }

@@ -21,6 +21,8 @@ mod blocks;
 mod bytes;
 mod floats;
 mod group;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod rounded;
 mod scales;
 

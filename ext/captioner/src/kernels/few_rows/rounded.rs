@@ -88,6 +88,7 @@ impl Rounded {
     }
 
     /// The scales of a row's pairs of blocks, `[pairs, 16]`: eight times either.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub fn pair_scales(&self, row: usize) -> &[f32] {
         &self.pair_scales[row * self.pairs * 16..][..self.pairs * 16]
     }

@@ -1,5 +1,7 @@
 //! The numbers that a right operand may be stored in.
 
+#[cfg(target_arch = "aarch64")]
+use std::arch::aarch64::*;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
@@ -35,6 +37,13 @@ pub trait Element: Copy {
         values.iter_mut().enumerate().take(lanes).for_each(|(i, value)| *value = (*from.add(i)).widen());
         _mm256_loadu_ps(values.as_ptr())
     }
+
+    /// Four of them.
+    ///
+    /// # Safety
+    /// There are four numbers at the address.
+    #[cfg(target_arch = "aarch64")]
+    unsafe fn neon(from: *const Self) -> float32x4_t;
 }
 
 impl Element for f32 {
@@ -61,6 +70,12 @@ impl Element for f32 {
         let counts = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
         _mm256_maskload_ps(from, _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), counts))
     }
+
+    #[cfg(target_arch = "aarch64")]
+    #[inline(always)]
+    unsafe fn neon(from: *const Self) -> float32x4_t {
+        vld1q_f32(from)
+    }
 }
 
 impl Element for f16 {
@@ -79,5 +94,11 @@ impl Element for f16 {
     #[inline(always)]
     unsafe fn avx2(from: *const Self) -> __m256 {
         _mm256_cvtph_ps(_mm_loadu_si128(from.cast()))
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    #[inline(always)]
+    unsafe fn neon(from: *const Self) -> float32x4_t {
+        crate::kernels::neon::widen(vld1_u16(from.cast()))
     }
 }

@@ -10,6 +10,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod element;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 mod transpose;
 
@@ -95,10 +97,14 @@ unsafe fn run<T: Element>(m: usize, n: usize, task: Task<T>) {
     #[cfg(target_arch = "x86_64")]
     {
         match Isa::current() {
-            Isa::Portable => {}
             Isa::Avx2 | Isa::Avx2Vnni => return avx2::product(m, n, task),
             Isa::Avx512 | Isa::Avx512Bf16 => return avx512::product(m, n, task),
+            _ => {}
         }
+    }
+    #[cfg(target_arch = "aarch64")]
+    if Isa::current() >= Isa::Neon {
+        return neon::product(m, n, task);
     }
     portable::product(m, n, task);
 }
@@ -157,6 +163,10 @@ mod tests {
             if Isa::available().contains(&Isa::Avx512) {
                 kernels.push(("avx512", avx512::product));
             }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if Isa::available().contains(&Isa::Neon) {
+            kernels.push(("neon", neon::product));
         }
         kernels
     }

@@ -1,5 +1,6 @@
 //! Transposition, for right operands whose columns do not lie side by side.
 
+#[cfg(target_arch = "x86_64")]
 use crate::kernels::Isa;
 
 /// `out[j * out_row + i] = x[i * row + j]` for `rows` by `cols` values.

@@ -140,7 +140,9 @@ fn references_that_rise_lose_nothing() {
     let inputs = [q, k, values(300 * 32, 2)];
     for scale in [1.0, -1.0, 30.0] {
         let case = (shape, Mask::None);
-        let expected = definition(&inputs, case, scale * std::f32::consts::LOG2_E, bf16, f64::exp2);
+        // Elsewhere this is `f32`, which must not be compared with rounded keys: their scores are large.
+        let round = if Isa::current() == Isa::Avx512Bf16 { bf16 } else { |v| v };
+        let expected = definition(&inputs, case, scale * std::f32::consts::LOG2_E, round, f64::exp2);
         let error = error(&run(&inputs, case, scale, Arithmetic::Bf16), shape, &expected);
         assert!(error < 1e-2, "scale {scale}: {error}");
     }

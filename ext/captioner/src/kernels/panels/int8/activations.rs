@@ -1,5 +1,6 @@
 //! Rows of activations rounded to int8.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::kernels::isa::Isa;
@@ -23,6 +24,8 @@ pub struct Activations {
     pub scales: Vec<f32>,
     /// -128 times the sum of each block's codes: weights are stored with 128 added, and this takes it off again.
     pub offsets: Vec<i32>,
+    /// The codes in 16 bits, for kernels that multiply those.
+    wide: OnceCell<Vec<[i16; 4]>>,
 }
 
 impl Activations {
@@ -42,6 +45,7 @@ impl Activations {
         self.codes.resize(rows * self.stride, 0);
         self.scales.clear();
         self.offsets.clear();
+        self.wide.take();
         for (x, codes) in x.chunks_exact(cols).zip(self.codes.chunks_exact_mut(self.stride)) {
             let mut add = |(scale, sum): (f32, i32)| {
                 self.scales.push(scale);
@@ -71,14 +75,21 @@ impl Activations {
         (sum + self.offsets[at]) as f32 * self.scales[at]
     }
 
+    /// The same of a sum of signed weights, which need no offset.
+    #[inline(always)]
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    pub fn signed_value(&self, row: usize, block: usize, sum: i32) -> f32 {
+        sum as f32 * self.scales[row * self.blocks() + block]
+    }
+
     /// The codes in words of four, `[rows, stride / 4]`.
     pub fn words(&self) -> &[[i8; 4]] {
         self.codes.as_chunks().0
     }
 
     /// The same in 16 bits.
-    pub fn widened(&self) -> Vec<[i16; 4]> {
-        self.words().iter().map(|word| word.map(i16::from)).collect()
+    pub fn widened(&self) -> &[[i16; 4]] {
+        self.wide.get_or_init(|| self.words().iter().map(|word| word.map(i16::from)).collect())
     }
 }
 

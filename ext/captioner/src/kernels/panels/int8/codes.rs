@@ -66,6 +66,16 @@ impl<'a> Codes<'a> {
                 Isa::Avx512 | Isa::Avx512Bf16 if size.is_multiple_of(64) => unsafe {
                     avx512(values, scale * factor, nibbles, out)
                 },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 | Isa::Avx2Vnni if size.is_multiple_of(64) => unsafe {
+                    avx2(values, scale * factor, nibbles, out)
+                },
+                // SAFETY: as above.
+                #[cfg(target_arch = "aarch64")]
+                Isa::Neon | Isa::NeonDot | Isa::NeonI8mm if size.is_multiple_of(64) => unsafe {
+                    neon(values, scale * factor, nibbles, out)
+                },
                 _ => portable(values, scale * factor, nibbles, out),
             }
         }
@@ -75,11 +85,46 @@ impl<'a> Codes<'a> {
 
 /// The table's sixteen values times `factor` (at most 127), looked up for each nibble; the high one comes first.
 fn portable(values: &[f32; 16], factor: f32, nibbles: &[u8], out: &mut [u8]) {
-    // Adding and taking off 1.5 * 2^23 rounds to the nearest integer, ties to even, as the vector instructions do.
-    let table = values.map(|v| ((v * factor + 12_582_912.0) - 12_582_912.0) as i8 as u8 ^ ZERO);
+    let table = table(values, factor);
     for (pair, byte) in out.chunks_exact_mut(2).zip(nibbles) {
         pair[0] = table[usize::from(byte >> 4)];
         pair[1] = table[usize::from(byte & 15)];
+    }
+}
+
+/// The byte of each code.
+#[inline]
+fn table(values: &[f32; 16], factor: f32) -> [u8; 16] {
+    // Adding and taking off 1.5 * 2^23 rounds to the nearest integer, ties to even, as the vector instructions do.
+    values.map(|v| ((v * factor + 12_582_912.0) - 12_582_912.0) as i8 as u8 ^ ZERO)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn avx2(values: &[f32; 16], factor: f32, nibbles: &[u8], out: &mut [u8]) {
+    use std::arch::x86_64::*;
+    let table = _mm_loadu_si128(table(values, factor).as_ptr().cast());
+    let nibble = _mm_set1_epi8(15);
+    for at in (0..out.len()).step_by(32) {
+        let bytes = _mm_loadu_si128(nibbles.as_ptr().add(at / 2).cast());
+        let high = _mm_shuffle_epi8(table, _mm_and_si128(_mm_srli_epi16::<4>(bytes), nibble));
+        let low = _mm_shuffle_epi8(table, _mm_and_si128(bytes, nibble));
+        let out = out.as_mut_ptr().add(at).cast::<__m128i>();
+        _mm_storeu_si128(out, _mm_unpacklo_epi8(high, low));
+        _mm_storeu_si128(out.add(1), _mm_unpackhi_epi8(high, low));
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+unsafe fn neon(values: &[f32; 16], factor: f32, nibbles: &[u8], out: &mut [u8]) {
+    use std::arch::aarch64::*;
+    let table = vld1q_u8(table(values, factor).as_ptr());
+    for at in (0..out.len()).step_by(32) {
+        let bytes = vld1q_u8(nibbles.as_ptr().add(at / 2));
+        let high = vqtbl1q_u8(table, vshrq_n_u8::<4>(bytes));
+        let low = vqtbl1q_u8(table, vandq_u8(bytes, vdupq_n_u8(15)));
+        vst2q_u8(out.as_mut_ptr().add(at), uint8x16x2_t(high, low));
     }
 }
 

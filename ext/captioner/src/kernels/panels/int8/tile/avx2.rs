@@ -1,65 +1,60 @@
-//! A line of features at a time, so that its words stay in the first-level cache while all rows pass. With AVX-VNNI as in
-//! AVX-512; without it bytes are widened to 16 bits, as the byte products of AVX2 (`maddubs`) saturate.
+//! Six rows times sixteen features. With AVX-VNNI four products to an instruction as in AVX-512; without it bytes are widened
+//! to 16 bits, as the byte products of AVX2 (`maddubs`) saturate.
 
 use std::arch::x86_64::*;
-use std::ops::Range;
 
+use super::lines::{by_lines, Sums, Tile};
 use super::Activations;
-use crate::kernels::panels::{Line, Output, LINES, WIDTH};
+use crate::kernels::panels::{Line, Output};
 
-/// Rows of a tile.
-const ROWS: usize = 6;
+/// A word of sixteen features in 16 bits.
+#[repr(C, align(64))]
+struct Wide([u16; 64]);
 
-/// The loops over tiles. `$codes` gives the rows as the kernel for a tile reads them, in words of four.
-macro_rules! kernel {
-    ($multiply:ident, $features:literal, $codes:expr, $tile:ident) => {
-        #[target_feature(enable = $features)]
-        pub unsafe fn $multiply(x: &Activations, lines: &[Line], scales: &[f32], output: &mut Output) {
-            let (codes, words) = ($codes(x), x.stride / 4);
-            let mut sums = vec![[0f32; WIDTH]; x.rows];
-            let mut whole = [[0i32; 16]; ROWS];
-            for line in 0..LINES {
-                for (at, (codes, sums)) in codes.chunks(ROWS * words).zip(sums.chunks_mut(ROWS)).enumerate() {
-                    for block in 0..x.blocks() {
-                        let (own, lines) = (x.words_of(block), lines.as_ptr().add(line));
-                        by_rows!(sums.len(), [1 2 3 4 5] 6, $tile(codes, words, own, lines, &mut whole));
-                        for (row, (sums, whole)) in sums.iter_mut().zip(&whole).enumerate() {
-                            for (sum, whole) in sums[16 * line..][..16].iter_mut().zip(whole) {
-                                *sum += x.value(ROWS * at + row, block, *whole);
-                            }
-                        }
-                    }
-                }
-            }
-            for (row, sums) in sums.iter().enumerate() {
-                output.finish(row, std::array::from_fn(|i| sums[i] * scales[i]));
-            }
+#[target_feature(enable = "avx2,fma")]
+pub unsafe fn multiply(x: &Activations, lines: &[Line], scales: &[f32], output: &mut Output) {
+    let widen = |line: &Line| {
+        let mut wide = Wide([0; 64]);
+        let (from, to) = (line.0.as_ptr().cast::<__m128i>(), wide.0.as_mut_ptr().cast::<__m256i>());
+        for part in 0..4 {
+            // SAFETY: a line is four times sixteen bytes, and there is room for twice as many.
+            unsafe { _mm256_store_si256(to.add(part), _mm256_cvtepu8_epi16(_mm_load_si128(from.add(part)))) };
         }
+        wide
     };
+    by_lines((x, x.widened()), (lines, scales), output, widen, Activations::value, |tile, sums| {
+        // SAFETY: the tile's codes and words reach to the end of its range.
+        unsafe { by_rows!(tile.rows(), [1 2 3 4 5] 6, widened(&tile, sums)) }
+    });
 }
 
-kernel!(multiply, "avx2,fma", Activations::widened, widened);
-kernel!(multiply_vnni, "avx2,fma,avxvnni", Activations::words, dotted);
+#[target_feature(enable = "avx2,fma,avxvnni")]
+pub unsafe fn multiply_vnni(x: &Activations, lines: &[Line], scales: &[f32], output: &mut Output) {
+    by_lines(
+        (x, x.words()),
+        (lines, scales),
+        output,
+        |line| *line,
+        Activations::value,
+        |tile, sums| {
+            // SAFETY: as above.
+            unsafe { by_rows!(tile.rows(), [1 2 3 4 5] 6, dotted(&tile, sums)) }
+        },
+    );
+}
 
-/// Every [`LINES`]-th line from `lines` on times `M` rows of `words` words, by four-byte dot products: sixteen sums of each
-/// row .
+/// `M` rows by four-byte dot products.
 #[inline]
 #[target_feature(enable = "avx2,avxvnni")]
-unsafe fn dotted<const M: usize>(
-    codes: &[[i8; 4]],
-    words: usize,
-    range: Range<usize>,
-    lines: *const Line,
-    sums: &mut [[i32; 16]; ROWS],
-) {
+unsafe fn dotted<const M: usize>(tile: &Tile<[i8; 4], Line>, sums: &mut Sums) {
     let mut own = [[_mm256_setzero_si256(); 2]; M];
-    for word in range.clone() {
-        let at = lines.wrapping_add(word * LINES).cast::<__m256i>();
+    for word in tile.range.clone() {
+        let at = tile.words.as_ptr().add(word).cast::<__m256i>();
         let weights = [_mm256_load_si256(at), _mm256_load_si256(at.add(1))];
         for (row, own) in own.iter_mut().enumerate() {
-            let a = _mm256_set1_epi32(codes.as_ptr().add(row * words + word).cast::<i32>().read_unaligned());
+            let a = tile.codes.as_ptr().add(row * tile.stride + word).cast::<i32>().read_unaligned();
             for (sum, weights) in own.iter_mut().zip(weights) {
-                *sum = _mm256_dpbusd_avx_epi32(*sum, weights, a);
+                *sum = _mm256_dpbusd_avx_epi32(*sum, weights, _mm256_set1_epi32(a));
             }
         }
     }
@@ -70,26 +65,20 @@ unsafe fn dotted<const M: usize>(
     }
 }
 
-/// The same by products of 16 bits: half a line at a time becomes two registers of four features, whose sums stay in
-/// halves (of values 0, 1 and 2, 3 of a word) until the end.
+/// `M` rows by products of 16 bits, half a line at a time: two registers of four features, whose sums stay in halves (of
+/// values 0, 1 and 2, 3 of a word) until the end.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn widened<const M: usize>(
-    codes: &[[i16; 4]],
-    words: usize,
-    range: Range<usize>,
-    lines: *const Line,
-    sums: &mut [[i32; 16]; ROWS],
-) {
+unsafe fn widened<const M: usize>(tile: &Tile<[i16; 4], Wide>, sums: &mut Sums) {
     for half in 0..2 {
         let mut own = [[_mm256_setzero_si256(); 2]; M];
-        for word in range.clone() {
-            let at = lines.wrapping_add(word * LINES).cast::<__m128i>().add(2 * half);
-            let weights = [_mm256_cvtepu8_epi16(_mm_load_si128(at)), _mm256_cvtepu8_epi16(_mm_load_si128(at.add(1)))];
+        for word in tile.range.clone() {
+            let at = tile.words.as_ptr().add(word).cast::<__m256i>().add(2 * half);
+            let weights = [_mm256_load_si256(at), _mm256_load_si256(at.add(1))];
             for (row, own) in own.iter_mut().enumerate() {
-                let a = _mm256_set1_epi64x(codes.as_ptr().add(row * words + word).cast::<i64>().read_unaligned());
+                let a = tile.codes.as_ptr().add(row * tile.stride + word).cast::<i64>().read_unaligned();
                 for (sum, weights) in own.iter_mut().zip(weights) {
-                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(weights, a));
+                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(weights, _mm256_set1_epi64x(a)));
                 }
             }
         }

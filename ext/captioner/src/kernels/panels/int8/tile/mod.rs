@@ -4,6 +4,10 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod lines;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
 use super::Activations;
@@ -29,6 +33,15 @@ pub fn multiply(isa: Isa, x: &Activations, lines: &[Line], scales: &[f32], outpu
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2Vnni => unsafe { avx2::multiply_vnni(x, lines, scales, output) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => unsafe { neon::multiply(x, lines, scales, output) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonDot => unsafe { neon::multiply_dot(x, lines, scales, output) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonI8mm => unsafe { neon::multiply_i8mm(x, lines, scales, output) },
         _ => portable::multiply(x, lines, scales, output),
     }
 }
