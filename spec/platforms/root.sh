@@ -48,12 +48,19 @@ take_sources() { # take_sources FILE
 }
 
 make_root() { # make_root ROOT SUITE
-  local root=$1 suite=$2 archives=$downloads/$2 main security
+  local root=$1 suite=$2 archives=$downloads/$2 base=$cache/roots/base-$2 main security
   main=$(mirror main) security=$(mirror security)
   mkdir -p "$archives" "$(dirname "$root")"
   remove_root "$root"
-  # In a namespace of its own: what it mounts is gone even if it is killed.
-  unshare --mount --propagation private debootstrap --variant=minbase --cache-dir="$archives" --include=ca-certificates,git "$suite" "$root" "$main"
+  if [ -d "$base" ]; then
+    cp --archive "$base" "$root"
+  else
+    # In a namespace of its own: what it mounts is gone even if it is killed.
+    unshare --mount --propagation private debootstrap --variant=minbase --cache-dir="$archives" --include=ca-certificates,git \
+      "$suite" "$root" "$main"
+    # A run makes more than one of it.
+    [ -z "${sources:-}" ] || { cp --archive "$root" "$base.new" && mv "$base.new" "$base"; }
+  fi
   {
     echo "deb $main $suite main"
     case $suite in
