@@ -7,7 +7,6 @@ cache=$project/tmp/platforms
 downloads=${XDG_CACHE_HOME:-$HOME/.cache}/meme_captioner-platforms
 # Where the project is in every root, wherever its checkout is: what is compiled knows its folder.
 inside=/meme_captioner
-mkdir -p "$cache" "$downloads"
 
 # The mirror that this machine's apt uses, for the suite's release or its security updates.
 mirror() { # mirror security|main
@@ -22,6 +21,7 @@ obstacle() { # obstacle SUITE...
     echo "it needs root"
     return
   fi
+  mkdir -p "$cache" "$downloads"
   # Where the lists were removed, as in images of containers, apt does not tell its mirror.
   [ -n "$(mirror main)" ] || apt-get update -qq >/dev/null 2>&1 || true
   free=$(df --output=avail --block-size=1G "$cache" | tail -n 1)
