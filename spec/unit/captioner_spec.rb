@@ -179,6 +179,20 @@ RSpec.describe MemeCaptioner::Captioner do
       expect(result).to be_an(MemeCaptioner::UnreadableImageError).and have_attributes(message: "lost")
     end
 
+    it "goes on whatever an image's own methods raise" do
+      images = [NoMethodError, IOError, Errno::ECONNRESET, Class.new(StandardError)].map do |error|
+        Object.new.tap { |image| image.define_singleton_method(:download) { raise error, "broken" } }
+      end
+      results = captioner.extract_all([*images, StringIO.new("bytes")]).map { |_, result| result }
+      expect(results.pop).to eq "a caption"
+      expect(results).to all(be_an(MemeCaptioner::UnreadableImageError).and(have_attributes(message: /broken/)))
+    end
+
+    it "does not take a defect of its own for an image's" do
+      native.answers = ->(*) { raise NoMethodError, "a defect" }
+      expect { captioner.extract_all([StringIO.new("bytes")]).to_a }.to raise_error(NoMethodError)
+    end
+
     it "raises what concerns the whole batch" do
       expect { captioner.extract_all(images, task: "<NO>") }.to raise_error(ArgumentError, /unknown task/)
       expect { captioner.extract_all("a.png") }.to raise_error(TypeError, /takes a list/)
