@@ -8,7 +8,7 @@ cd "$project"
 PATH="$PATH:/usr/sbin:/sbin"
 . spec/platforms/root.sh
 
-reason=$(obstacle)
+reason=$(obstacle trixie)
 if [ -n "$reason" ]; then
   echo "the gem for ARM cannot be tried here: $reason" >&2
   exit 1
@@ -30,7 +30,7 @@ for ruby in 3.1:bookworm 3.3:trixie 3.4:sid+experimental; do
     time /opt/aarch64-ruby$version/ruby -S /opt/aarch64-ruby$version/usr/bin/gem$version install --local --no-document meme_captioner.gem
     time /opt/aarch64-ruby$version/ruby -w -r meme_captioner -e '
       name = MemeCaptioner::Catalogue.bundled.first.name
-      ARGV.each { |meme| puts MemeCaptioner.select(name).extract(meme) }' $project/data/memes/meme-0[45].* >/tmp/captions
+      ARGV.each { |meme| puts MemeCaptioner.select(name).extract(meme) }' $inside/data/memes/meme-0[45].* >/tmp/captions
     cat /tmp/captions
     rm -rf /tmp/gems"
   ruby -I lib -r meme_captioner -e 'name = MemeCaptioner::Catalogue.bundled.first.name

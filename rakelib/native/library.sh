@@ -18,7 +18,7 @@ if [ "$architecture" != "$(uname -m)" ]; then
   export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=$triplet-gcc
   export BINDGEN_EXTRA_CLANG_ARGS_aarch64_unknown_linux_gnu="--target=$triplet -I/usr/$triplet/include"
 fi
-RUBY=$ruby/ruby cargo rustc ${TIMINGS:+--timings} --release --locked --package meme_captioner --lib "${target[@]}"
+RUBY=$ruby/ruby cargo rustc --release --locked --package meme_captioner --lib "${target[@]}"
 
 library=/tmp/meme_captioner.so
 cp "$(find "/tmp/target-$2" -path "*$([ ${#target[@]} -gt 2 ] && echo "$architecture-unknown")*/release/libmeme_captioner.so")" $library
