@@ -49,8 +49,7 @@ module MemeCaptioner
 
         config = MemeCaptioner.config
         recipe = Families.fetch(info.family || described(info, source)).recipe(info.quantization, config.recipe)
-        name = File.basename(info.model_id || source)
-        path, reason = native.pack(source, config.packed_dir, name, info.hub_revision, recipe.to_s)
+        path, reason = native.pack(source, config.packed_dir, info.packed_name, commit(info, source), recipe.to_s)
         return path unless reason
 
         config.logger.info("meme_captioner: packed #{path} (#{reason})")
@@ -124,6 +123,12 @@ module MemeCaptioner
         native.describe(source).fetch("family")
       rescue Errno::ENOENT => e
         raise incomplete(info, source, e)
+      end
+
+      # A branch or a tag stands for a commit, which is the name of the folder that its files are in.
+      def commit(info, source)
+        name = File.basename(source)
+        info.hub_revision && (name.match?(/\A\h{40}\z/) ? name : info.hub_revision)
       end
 
       def incomplete(info, place, error)

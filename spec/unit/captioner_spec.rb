@@ -103,7 +103,7 @@ RSpec.describe MemeCaptioner::Captioner do
     native.cached_folder = "/cached"
     captioner = MemeCaptioner.select("Florence-2-base-int4").load
     expect(native.calls.drop(1)).to match [
-      [:pack, "/cached", "/models", "Florence-2-base", captioner.hub_revision, "mixed"],
+      [:pack, "/cached", "/models", "microsoft--Florence-2-base", captioner.hub_revision, "mixed"],
       [:load, /\AFlorence-2-base-int4 /, "/packed.safetensors", { map_weights: true, memory_limit: nil, compute: "fast" }]
     ]
     native.calls.clear
@@ -263,8 +263,10 @@ RSpec.describe MemeCaptioner::Captioner do
       MemeCaptioner.register("theirs", repo: "them/captioner", revision: "abc")
       expect(MemeCaptioner.select("theirs").tasks).to include "<OCR>"
       expect(names).to eq %i[cached fetch describe]
-      expect(native.calls[1][3]).to include(["config.json", true, nil, nil], ["processor_config.json", false, nil, nil],
-                                            ["preprocessor_config.json", false, nil, nil], ["tokenizer.json", true, nil, nil])
+      expect(native.calls[1][3]).to include(
+        ["config.json", true, nil, nil, []], ["processor_config.json", false, nil, nil, []],
+        ["preprocessor_config.json", false, nil, nil, []], ["tokenizer.json", true, nil, nil, []]
+      )
     end
 
     it "has a default for a recipe that belongs to another" do

@@ -22,7 +22,7 @@ RSpec.describe MemeCaptioner::Quality do
   end
 
   # What a validation of a model in 4 bits leaves behind.
-  def own_verdict(stability, packed: "models/Florence-2-base@5ca5edf5-mixed-1.safetensors", **more)
+  def own_verdict(stability, packed: "models/microsoft--Florence-2-base@5ca5edf5-mixed-1.safetensors", **more)
     FileUtils.touch(packed)
     allow(native).to receive(:pack).and_return([File.expand_path(packed), nil])
     MemeCaptioner::OwnVerdict.write(packed, model: "Florence-2-base-int4", stability: stability, decided_by: :identical,
@@ -127,9 +127,15 @@ RSpec.describe MemeCaptioner::Quality do
 
     it "is not disturbed by damaged files, and the newest one counts" do
       own_verdict(:stable)
-      File.write("models/Florence-2-base@other-mixed-1.verdict.json", "{")
-      File.write("models/Florence-2-base@another-mixed-1.verdict.json", '{"format": "meme_captioner verdict"}')
+      File.write("models/microsoft--Florence-2-base@other-mixed-1.verdict.json", "{")
+      File.write("models/microsoft--Florence-2-base@another-mixed-1.verdict.json", '{"format": "meme_captioner verdict"}')
       expect(info("Florence-2-base-int4").stability).to be :stable
+    end
+
+    it "leaves nothing half-done behind" do
+      allow(File).to receive(:rename).and_raise(Errno::EACCES)
+      expect { own_verdict(:stable) }.to raise_error(Errno::EACCES)
+      expect(Dir.glob("models/*verdict*")).to be_empty
     end
 
     it "lies beside a packed file that was registered" do
@@ -159,7 +165,7 @@ RSpec.describe MemeCaptioner::Quality do
     end
 
     it "is offered where this installation found better" do
-      own_verdict(:experimental, packed: "models/bad@5ca5edf5-mixed-1.safetensors", model: "bad")
+      own_verdict(:experimental, packed: "models/me--bad@5ca5edf5-mixed-1.safetensors", model: "bad")
       expect(info("bad").stability).to be :experimental
       expect(MemeCaptioner.select("bad").extract(png_file("."))).to eq "a caption"
     end
