@@ -13,8 +13,9 @@ module MemeCaptioner
     # @return [Captioner]
     # @raise [UnknownModelError] with suggestions
     # @raise [WithheldModelError] for a model whose captions were found too bad; the setting allow_withheld lets it pass
+    # @raise [ContextError] in a Ractor other than the main one
     def select(name = default_model.name)
-      info = OwnVerdict.by_project(@registry.fetch(name))
+      info = OwnVerdict.by_project(registry.fetch(name))
       Admission.check_offer(info)
       captioner(info)
     end
@@ -23,13 +24,13 @@ module MemeCaptioner
     # @api private
     # @return [Captioner]
     def candidate(name)
-      captioner(@registry.fetch(name), admission: false)
+      captioner(registry.fetch(name), admission: false)
     end
 
     # @return [Array<ModelInfo>] every name that can be selected; where this installation has validated a model, with its own
     #   verdict
     def models
-      infos = @registry.all.map { |info| OwnVerdict.apply(info) }
+      infos = registry.all.map { |info| OwnVerdict.apply(info) }
       infos.reject! { |info| info.stability == :withheld } unless config.allow_withheld
       infos.freeze
     end
@@ -49,7 +50,7 @@ module MemeCaptioner
     # @return [ModelInfo]
     # @raise [ArgumentError] for wrong arguments, and for a name that another model has
     def register(name, path: nil, repo: nil, revision: nil, quantization: nil)
-      @registry.register(name, path: path, repo: repo, revision: revision, quantization: quantization)
+      registry.register(name, path: path, repo: repo, revision: revision, quantization: quantization)
     end
 
     # Compares models in reduced precision with the full one on images of the application's own, and says whether they are
@@ -80,11 +81,12 @@ module MemeCaptioner
     # @return [Boolean] whether it was loaded
     # @raise [UnknownModelError]
     def unload(name)
-      Weights.unload(@registry.fetch(name).name)
+      Weights.unload(registry.fetch(name).name)
     end
 
     # @return [Configuration] the settings of this process
     def config
+      Context.check_ractor
       @config || @mutex.synchronize { @config ||= Configuration.new }
     end
 
@@ -96,6 +98,11 @@ module MemeCaptioner
     end
 
     private
+
+    def registry
+      Context.check_ractor
+      @registry
+    end
 
     def captioner(info, **options)
       (info.family == :test ? TestCaptioner : Captioner).new(info, **options)

@@ -21,12 +21,23 @@ module MemeCaptioner
 
     # @return [String]
     def caption(record)
-      text = captioner.extract(record.public_send(source), **options).strip
+      text = captioner.extract(image(record), **options).strip
       # Kept empty the row would be captioned again and again.
       raise ImageError, "#{record.class.name} #{record.id}: the model has nothing to say about the image" if text.empty?
 
       longest = [limit, record.class.columns_hash[column.to_s]&.limit].compact.min
       longest ? text.truncate(longest, separator: /\s/, omission: "") : text
+    end
+
+    private
+
+    # A method of the application's may fetch the image itself. What it gets wrong is the application's.
+    def image(record)
+      record.public_send(source)
+    rescue Error, NameError
+      raise
+    rescue StandardError => e
+      raise Input::Trouble.mark(e)
     end
   end
 

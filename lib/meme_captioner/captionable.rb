@@ -73,11 +73,27 @@ module MemeCaptioner
       keep_caption(caption_row.pick(settings.column))
     end
 
-    # Enqueues a {CaptionJob}.
+    # Enqueues a {CaptionJob}; from a callback after a commit when all of them have run, because one of the others may be the
+    # upload of the image.
     # @param options [Hash] of ActiveJob's `set`: wait, queue, priority
-    # @return [CaptionJob, false]
+    # @return [CaptionJob, false, nil] nil where it is still to be enqueued
     def caption_later(**options)
-      CaptionJob.set(**options).perform_later(self)
+      return CaptionJob.set(**options).perform_later(self) unless @captions_after_commit
+
+      @captions_after_commit << options
+      nil
+    end
+
+    # @api private
+    # ActiveRecord calls it once a transaction that saved the record is committed; the callbacks run within.
+    def committed!(**)
+      @captions_after_commit = []
+      super
+      later = @captions_after_commit
+      @captions_after_commit = nil
+      later.each { |options| caption_later(**options) }
+    ensure
+      @captions_after_commit = nil
     end
 
     # Records why the image cannot be captioned, where the model has a column for it. {CaptionJob} and {Backfill} call it;

@@ -47,6 +47,7 @@ module MemeCaptioner
     # @return [self]
     # @raise [ModelUnavailableError, CorruptModelError, DownloadError, UnsupportedModelError]
     def download(&)
+      Context.check
       Weights.download(info, &)
       self
     end
@@ -59,7 +60,8 @@ module MemeCaptioner
     end
 
     # Captions one image.
-    # @param image [String, #to_path, #read, #open] a path, an IO or upload, an ActiveStorage blob or attachment; never a URL
+    # @param image [String, #to_path, #read, #download] a path, an IO or upload, an ActiveStorage blob, attachment, variant or
+    #   preview; never a URL, and bytes only in a StringIO
     # @param task [String, nil] one of {#tasks}; the first of them where there is neither a task nor a prompt
     # @param prompt [String, nil] a question of the caller's own, for models of families that take one
     # @param image_splitting [Boolean, nil] false looks at the image as a whole only, which is much faster and sees less; for
@@ -70,14 +72,16 @@ module MemeCaptioner
     # @raise [ImageError] if the image cannot be read or is too large
     # @raise [Errno::ENOENT] if there is no such file
     # @raise [ArgumentError, TypeError] for wrong arguments
+    # @raise [ContextError] in a Ractor other than the main one, and in a signal's handler
     def extract(image, task: nil, prompt: nil, image_splitting: nil, num_beams: nil, max_new_tokens: nil)
       generation = generation(task: task, prompt: prompt, image_splitting: image_splitting, num_beams: num_beams,
                               max_new_tokens: max_new_tokens)
       caption(Input.new(image), generation)
     end
 
-    # Captions many images. An image that fails yields its error and the batch goes on: a missing file, or an argument that is
-    # no image, as an {UnreadableImageError} whose cause is the original error. A model that cannot be loaded raises.
+    # Captions many images. An image that fails yields its error and the batch goes on: a missing file, an argument that is no
+    # image, or whatever its own methods raise, as an {UnreadableImageError} whose cause is the original error. A model that
+    # cannot be loaded raises.
     # @param images [#each]
     # @param options [Hash] those of {#extract}
     # @yieldparam image [Object] as it was given
@@ -101,6 +105,7 @@ module MemeCaptioner
     # @api private
     # @return [Family] of the model; as for {#tasks}
     def family
+      Context.check
       Weights.family(info)
     end
 
@@ -151,6 +156,7 @@ module MemeCaptioner
 
     # The library keeps the weights, not this object: so they can be unloaded, and are loaded once for all of its kind.
     def model
+      Context.check
       Weights.model(info) { |place| Admission.check(info, place) if @admission }
     end
 
@@ -158,7 +164,7 @@ module MemeCaptioner
       caption(Input.new(image), generation)
     rescue Error => e
       e
-    rescue IOError, SystemCallError, *Input.reading_errors => e
+    rescue IOError, SystemCallError, Input::Trouble, *Input.reading_errors => e
       unreadable(e)
     end
 

@@ -4,12 +4,15 @@ require "optparse"
 require "meme_captioner"
 require "meme_captioner/bench"
 require "meme_captioner/memory"
+require_relative "cli/images_argument"
 require_relative "cli/model_argument"
 require_relative "cli/progress_line"
 require_relative "cli/question_argument"
+require_relative "cli/status_line"
 require_relative "cli/bench_command"
 require_relative "cli/caption_command"
 require_relative "cli/check_command"
+require_relative "cli/clean_command"
 require_relative "cli/download_command"
 require_relative "cli/memory_command"
 require_relative "cli/models_command"
@@ -22,14 +25,17 @@ module MemeCaptioner
   # Exit codes: 0 everything done, 1 an image or the model failed, 2 wrong usage, 130 interrupted. {ValidateCommand} has its own.
   # @api private
   class CLI
-    COMMANDS = { "bench" => BenchCommand, "caption" => CaptionCommand, "check" => CheckCommand, "download" => DownloadCommand,
-                 "memory" => MemoryCommand, "models" => ModelsCommand, "validate" => ValidateCommand }.freeze
+    COMMANDS = { "bench" => BenchCommand, "caption" => CaptionCommand, "check" => CheckCommand, "clean" => CleanCommand,
+                 "download" => DownloadCommand, "memory" => MemoryCommand, "models" => ModelsCommand,
+                 "validate" => ValidateCommand }.freeze
 
     USAGE = <<~TEXT
-      Usage: meme_captioner caption IMAGE... [--model NAME] [--task TASK | --prompt TEXT] [--json]
+      Usage: meme_captioner caption IMAGE... [--model NAME] [--task TASK | --prompt TEXT] [--num-beams N]
+                                    [--max-new-tokens N] [--json]; IMAGE is a file, a folder or -
              meme_captioner download NAME
              meme_captioner models [--json]
              meme_captioner check NAME
+             meme_captioner clean [NAME...] [--dry-run]
              meme_captioner memory NAME [--processes N] [--captions N] [--json]
              meme_captioner bench [--model NAME] [--images N] [--json]
              meme_captioner validate [IMAGE or FOLDER...] [--base NAME] [--candidate NAME...]

@@ -21,13 +21,20 @@ module MemeCaptioner
 
     class << self
       # @return [Object] the value as a setting of this kind
-      # @raise [ArgumentError] if it cannot be one
+      # @raise [SettingError] if it cannot be one
       def call(kind, value, name)
         result = public_send(kind, value)
         return result unless result.nil?
 
+        raise SettingError, refusal(kind, value, name)
+      rescue SystemCallError => e
+        raise SettingError, "#{refusal(kind, value, name)} (#{e.message})"
+      end
+
+      # @return [String] why the value is not acceptable
+      def refusal(kind, value, name)
         expected = kind == :recipe ? "one of #{Families.recipes.join(", ")}" : EXPECTED.fetch(kind)
-        raise ArgumentError, "#{name} must be #{expected}, got #{value.inspect}"
+        "#{name} must be #{expected}, got #{value.inspect}"
       end
 
       def count(value)
@@ -51,7 +58,9 @@ module MemeCaptioner
         return unless value.is_a?(String) || value.respond_to?(:to_path)
 
         text = value.respond_to?(:to_path) ? value.to_path : value
-        File.expand_path(text) unless text.empty?
+        Home.expand(text) unless text.empty?
+      rescue ArgumentError
+        nil
       end
 
       def logger(value)

@@ -61,7 +61,7 @@ module MemeCaptioner
     end
 
     # @param env [#[]] where the MEME_CAPTIONER_ variables are read
-    # @raise [ArgumentError] naming the variable whose value cannot be used
+    # @raise [SettingError] naming the variable whose value cannot be used
     def initialize(env = ENV)
       @env = env
       reset
@@ -95,7 +95,7 @@ module MemeCaptioner
 
     # @return [String] where packed models are kept: cache_dir, or a folder of their own in the user's cache
     def packed_dir
-      cache_dir || File.join(@env["XDG_CACHE_HOME"] || File.expand_path("~/.cache"), "meme_captioner")
+      cache_dir || File.join(Home.cache(@env), "meme_captioner")
     end
 
     private

@@ -15,6 +15,9 @@ module MemeCaptioner
   # A defect of this library: it was caught, and the process goes on.
   class InternalError < Error; end
 
+  # It was called where Ruby does not let it work: in a Ractor other than the main one, or in a signal's handler.
+  class ContextError < Error; end
+
   # No model has this name; the message suggests names that look alike.
   class UnknownModelError < PermanentError; end
 
@@ -24,7 +27,7 @@ module MemeCaptioner
   # The model's captions were found too bad for it to be offered.
   class WithheldModelError < PermanentError; end
 
-  # The model's files are not to be had: refused, not found, or offline without a copy.
+  # The model's files are not to be had: refused, not found, offline without a copy, or there is no place to write them.
   class ModelUnavailableError < PermanentError; end
 
   # A model file is damaged, incomplete, or does not fit its configuration.
@@ -38,6 +41,9 @@ module MemeCaptioner
 
   # The image has more pixels, or its file more bytes, than the limit allows.
   class ImageTooLargeError < ImageError; end
+
+  # A setting or its variable has a value that it cannot have. It concerns every caption, not one image.
+  class SettingError < ArgumentError; end
 
   # The network or the server failed, or a file stayed wrong after the retries.
   class DownloadError < TransientError; end

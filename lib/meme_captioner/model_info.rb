@@ -68,9 +68,12 @@ module MemeCaptioner
       !path.nil?
     end
 
-    # @return [String] what the names of its packed files begin with; two repositories never share it
+    # @return [String] what the names of its packed files begin with. A commit is in no other repository; what a branch or a tag
+    #   is called, every repository has
     def packed_name
-      model_id ? model_id.gsub("/", "--") : File.basename(path)
+      return File.basename(model_id || path) if model_id.nil? || hub_revision.to_s.match?(/\A\h{40}\z/)
+
+      model_id.gsub("/", "--")
     end
 
     # @return [String]

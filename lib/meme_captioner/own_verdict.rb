@@ -76,7 +76,14 @@ module MemeCaptioner
 
         folder = MemeCaptioner.config.packed_dir
         Dir.glob(recipes(info).map { |recipe| "#{info.packed_name}@*-#{recipe}-*.verdict.json" }, base: folder)
-           .map { |file| File.join(folder, file) }.sort_by { |file| -File.mtime(file).to_f }
+           .map { |file| File.join(folder, file) }.sort_by { |file| -changed(file) }
+      end
+
+      # Another process may have removed it meanwhile.
+      def changed(file)
+        File.mtime(file).to_f
+      rescue SystemCallError
+        0.0
       end
 
       # Where the family is not known yet, those that one of the families would take.

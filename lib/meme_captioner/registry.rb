@@ -82,9 +82,19 @@ module MemeCaptioner
     end
 
     def unknown(name)
-      similar = defined?(DidYouMean::SpellChecker) ? DidYouMean::SpellChecker.new(dictionary: @models.keys).correct(name) : []
-      hint = similar.empty? ? "known are #{@models.keys.join(", ")}" : "did you mean #{similar.join(" or ")}?"
-      "there is no model named #{name.inspect}; #{hint}"
+      hints = alike(name)
+      hint = hints.empty? ? "known are #{@models.keys.join(", ")}." : "did you mean #{hints.join(" or ")}?"
+      of_a_hub = " Other repositories are registered first, with MemeCaptioner.register" if name.include?("/")
+      "there is no model named #{name.inspect}; #{of_a_hub ? hint + of_a_hub : hint.delete_suffix(".")}"
+    end
+
+    # Those of the repository, or of its page, where the name is one; otherwise those that are spelled alike.
+    def alike(name)
+      id = name.delete_suffix("/").split("/").last(2).join("/")
+      of_repository = @models.values.select { |info| info.model_id&.casecmp?(id) }.map(&:name)
+      return of_repository if of_repository.any? || !defined?(DidYouMean::SpellChecker)
+
+      DidYouMean::SpellChecker.new(dictionary: @models.keys).correct(File.basename(id))
     end
   end
 end

@@ -47,14 +47,21 @@ module MemeCaptioner
       def pack(info, source)
         return source if info.quantization.nil? || File.file?(source)
 
-        config = MemeCaptioner.config
-        recipe = Families.fetch(info.family || described(info, source)).recipe(info.quantization, config.recipe)
-        path, reason = native.pack(source, config.packed_dir, info.packed_name, commit(info, source), recipe.to_s)
+        path, reason = native.pack(*packing(info, source))
         return path unless reason
 
-        config.logger.info("meme_captioner: packed #{path} (#{reason})")
+        MemeCaptioner.config.logger.info("meme_captioner: packed #{path} (#{reason})")
         yield reason if block_given?
         path
+      end
+
+      # @param source [String] a folder
+      # @return [Array] what the compiled library is told of a packed file: folder of the checkpoint, folder of packed files,
+      #   name, commit, recipe
+      def packing(info, source)
+        config = MemeCaptioner.config
+        recipe = Families.fetch(info.family || described(info, source)).recipe(info.quantization, config.recipe)
+        [source, config.packed_dir, info.packed_name, commit(info, source), recipe.to_s]
       end
 
       # @raise [CorruptModelError, UnsupportedModelError]

@@ -16,6 +16,11 @@ namespace :meme_captioner do
     MemeCaptioner::Tasks.run("check", arguments[:name])
   end
 
+  desc "Remove packed files of earlier states of a model's files; of all models unless one is named"
+  task :clean, [:name] => :application do |_, arguments|
+    MemeCaptioner::Tasks.run("clean", arguments[:name])
+  end
+
   desc "Fetch a model's files, check them, and pack them where the model is quantized"
   task :download, [:name] => :application do |_, arguments|
     MemeCaptioner::Tasks.run("download", arguments[:name])

@@ -61,7 +61,7 @@ RSpec.describe "checking a model" do
     it "is described, and needs no environment outside Rails" do
       File.write("Rakefile", 'require "meme_captioner/tasks"')
       expect(rake("-T").first.scan(/meme_captioner:\w+/).uniq)
-        .to eq(%w[backfill check download memory seed validate].map { |task| "meme_captioner:#{task}" })
+        .to eq(%w[backfill check clean download memory seed validate].map { |task| "meme_captioner:#{task}" })
       expect(rake("meme_captioner:memory[test]")).to match ["", /test has no weights/, 1]
     end
   end

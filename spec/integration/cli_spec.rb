@@ -16,6 +16,18 @@ RSpec.describe "the command" do
     end
   end
 
+  it "reads what is piped into it" do
+    image = File.binread("#{Commands::ROOT}/data/memes/meme-04.jpg")
+    command = [RbConfig.ruby, "-I", "#{Commands::ROOT}/lib", "#{Commands::ROOT}/exe/meme_captioner",
+               "caption", "--model", "Florence-2-tiny", "--max-new-tokens", "6", "-"]
+    out, err, status = Open3.capture3(*command, stdin_data: image, binmode: true)
+    direct = meme_captioner(*command.drop(4).grep_v("-"), "#{Commands::ROOT}/data/memes/meme-04.jpg")
+    expect([out, err, status.exitstatus]).to eq direct
+    expect(direct).to match [/\A\S.*\n\z/, "", 0]
+    broken, message, status = Open3.capture3(*command, stdin_data: "")
+    expect([broken, message, status.exitstatus]).to match ["", /\Ameme_captioner: -: .*\(it is empty\).*\n\z/, 1]
+  end
+
   it "takes file names in any encoding under any locale" do
     Dir.mktmpdir do |folder|
       names = ["\u00E9.png", "\xFF.png".b].each { |name| File.binwrite(File.join(folder.b, name.b), png) }

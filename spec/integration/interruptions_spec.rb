@@ -43,6 +43,37 @@ RSpec.describe "interrupting a caption" do
     it("acts on a timeout between two steps") { expect_timeouts_to_act(9) }
   end
 
+  context "with an image that takes long to decode" do
+    let(:folder) { Checkpoints.tiny }
+
+    # Many grey pixels in few bytes, because all rows are alike.
+    let(:image) do
+      side = 6500
+      row = [0, *Array.new(side) { |x| x * 7 % 256 }].pack("C*")
+      deflate = Zlib::Deflate.new
+      rows = Array.new(side) { deflate.deflate(row) }.join << deflate.finish
+      chunks = [["IHDR", [side, side, 8, 0, 0, 0, 0].pack("NNC5")], ["IDAT", rows], ["IEND", ""]]
+      bytes = chunks.map { |type, data| [data.bytesize, type, data, Zlib.crc32(type + data)].pack("Na4a*N") }.join
+      StringIO.new("\x89PNG\r\n\x1A\n".b << bytes)
+    end
+
+    # Of decoding alone: what is computed later can be interrupted in any case.
+    def decoding
+      model = MemeCaptioner::Weights.model(captioner.info)
+      input = MemeCaptioner::Input.new(image)
+      facts = MemeCaptioner::Engine.caption(model, input, captioner.generation(max_new_tokens: 1))
+      facts.last.fetch(:seconds).fetch(:image)
+    end
+
+    it "acts on a timeout while it is decoded" do
+      whole = Array.new(3) { decoding }.min
+      late = Array.new(5) { late_by(whole / 4) }.sort
+      puts format("decoding of %<whole>d ms, interrupted after a quarter: late by %<late>s",
+                  whole: whole * 1000, late: Clock.summary(late))
+      expect(late[2]).to be < whole / 2
+    end
+  end
+
   context "with a model of full size" do
     let(:folder) { Checkpoints.base }
     let(:options) { { max_new_tokens: 4 } }

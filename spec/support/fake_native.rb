@@ -69,6 +69,11 @@ class FakeNative
     ["/packed.safetensors", nil]
   end
 
+  def outdated(*call)
+    @calls << [:outdated, *call]
+    []
+  end
+
   def check(directory)
     @calls << [:check, directory]
     nil

@@ -30,7 +30,7 @@ RSpec.describe MemeCaptioner::CaptionJob do
   end
 
   [MemeCaptioner::UnreadableImageError.new("not an image"), MemeCaptioner::UnknownModelError.new("no such model"),
-   Errno::ENOENT.new("a.png"), ArgumentError.new("a URL"), TypeError.new("nil")].each do |error|
+   ArgumentError.new("a URL"), TypeError.new("nil")].each do |error|
     it "gives up and tells the record: #{error.class}" do
       extracting_raises(error)
       record = picture
@@ -40,12 +40,79 @@ RSpec.describe MemeCaptioner::CaptionJob do
     end
   end
 
-  it "knows a file that the storage has lost" do
-    stub_const("ActiveStorage::FileNotFoundError", Class.new(StandardError))
-    extracting_raises(ActiveStorage::FileNotFoundError.new("lost"))
+  describe "a file that is not there" do
+    lost = lambda do
+      stub_const("ActiveStorage::FileNotFoundError", Class.new(StandardError))
+      ActiveStorage::FileNotFoundError.new("lost")
+    end
+    errors = { "at its path" => -> { Errno::ENOENT.new("lost") }, "in the storage" => lost,
+               "because nothing is attached" => -> { MemeCaptioner::Input::Missing.mark(ArgumentError.new("lost")) } }
+
+    errors.each do |what, error|
+      it "is waited for, some times over a minute: #{what}" do
+        extracting_raises(instance_exec(&error))
+        record = picture
+        job = described_class.new(record)
+        waits = Array.new(4) do
+          job.perform_now
+          queue.last[:at] - Time.now.to_f
+        end
+        expect(waits).to eq(waits.sort).and all(be > 2)
+        expect(waits.sum).to be_between(50, 70)
+        expect(record.reload.caption_error).to be_nil
+        job.perform_now
+        expect([record.reload.caption_error, queue.size]).to match [/lost/, 4]
+      end
+    end
+
+    it "may have come meanwhile" do
+      file = "#{Dir.mktmpdir}/late.png"
+      record = picture(file)
+      allow_any_instance_of(MemeCaptioner::TestCaptioner).to receive(:extract) { |_, path| File.binread(path) }
+      job = described_class.new(record).tap(&:perform_now)
+      File.binwrite(file, "here")
+      job.perform_now
+      expect(record.reload).to have_attributes(description: "here", caption_error: nil)
+    end
+  end
+
+  it "waits for a store that does not answer as it waits for a hub, then gives the image up" do
+    extracting_raises(MemeCaptioner::Input::Trouble.mark(IOError.new("no answer")))
+    record = picture
+    job = described_class.new(record)
+    9.times { job.perform_now }
+    expect([queue.size, queue.last[:at] - Time.now.to_f]).to match [9, be > 3600]
+    expect(record.reload.caption_error).to be_nil
+    job.perform_now
+    expect(record.reload.caption_error).to eq "no answer"
+  end
+
+  it "never takes a wrong setting for a fault of the image" do
+    extracting_raises(MemeCaptioner::SettingError.new("MEME_CAPTIONER_THREADS must be a positive integer"))
+    record = picture
+    expect { described_class.perform_now(record) }.to raise_error(MemeCaptioner::SettingError)
+    expect(record.reload.caption_error).to be_nil
+  end
+
+  it "takes a machine without the model for no fault of the image, and says so in the log" do
+    log = StringIO.new
+    MemeCaptioner.config.logger = Logger.new(log)
+    extracting_raises(MemeCaptioner::ModelUnavailableError.new("cannot write /models"))
     record = picture
     described_class.perform_now(record)
-    expect(record.reload.caption_error).to eq "lost"
+    expect([record.reload.caption_error, queue, log.string]).to match [nil, [], %r{ERROR .*cannot write /models}]
+  end
+
+  describe "an adapter that cannot run it later" do
+    it "has one attempt" do
+      ActiveJob::Base.queue_adapter = :inline
+      record = picture
+      extracting_raises(Errno::ENOENT.new("a.png"))
+      record.caption_later
+      expect(record.reload.caption_error).to include "a.png"
+      extracting_raises(MemeCaptioner::DownloadError.new("no route"))
+      expect { picture.caption_later }.to raise_error(MemeCaptioner::DownloadError)
+    end
   end
 
   it "tells only records that want to know" do

@@ -163,6 +163,39 @@ RSpec.describe MemeCaptioner::Captionable do
     end
   end
 
+  describe "#caption_later after a commit" do
+    # As an attachment's upload is one of several callbacks after a commit, in an order that nobody thinks of.
+    def model(*callbacks, &)
+      upload = proc(&)
+      captioned do
+        captions :description, from: :path, model: "test"
+        callbacks.each { |callback| after_commit(callback) }
+        define_method(:upload, upload)
+      end
+    end
+
+    [%i[upload caption_later], %i[caption_later upload]].each do |order|
+      it "enqueues when all callbacks have run: #{order.join(", ")}" do
+        seen = []
+        enqueued = -> { queue.size }
+        record = model(*order) { seen << enqueued.call }.create!(path: "a.png")
+        expect(queue.size).to eq 1
+        record.update!(path: "b.png")
+        expect(queue.size).to eq 2
+        record.caption_later
+        expect([seen, queue.size]).to eq [[0, 1], 3]
+      end
+    end
+
+    it "enqueues nothing when a callback fails" do
+      record = model(:caption_later, :upload) { raise IOError, "the store is full" }.new(path: "a.png")
+      expect { record.save! }.to raise_error(IOError)
+      expect(queue).to be_empty
+      record.caption_later
+      expect(queue.size).to eq 1
+    end
+  end
+
   describe ".uncaptioned" do
     before do
       @empty = [picture, picture(description: "")]

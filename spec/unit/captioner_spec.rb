@@ -103,7 +103,7 @@ RSpec.describe MemeCaptioner::Captioner do
     native.cached_folder = "/cached"
     captioner = MemeCaptioner.select("Florence-2-base-int4").load
     expect(native.calls.drop(1)).to match [
-      [:pack, "/cached", "/models", "microsoft--Florence-2-base", captioner.hub_revision, "mixed"],
+      [:pack, "/cached", "/models", "Florence-2-base", captioner.hub_revision, "mixed"],
       [:load, /\AFlorence-2-base-int4 /, "/packed.safetensors", { map_weights: true, memory_limit: nil, compute: "fast" }]
     ]
     native.calls.clear
@@ -177,6 +177,20 @@ RSpec.describe MemeCaptioner::Captioner do
       end
       result = captioner.extract_all([blob.new]).first.last
       expect(result).to be_an(MemeCaptioner::UnreadableImageError).and have_attributes(message: "lost")
+    end
+
+    it "goes on whatever an image's own methods raise" do
+      images = [NoMethodError, IOError, Errno::ECONNRESET, Class.new(StandardError)].map do |error|
+        Object.new.tap { |image| image.define_singleton_method(:download) { raise error, "broken" } }
+      end
+      results = captioner.extract_all([*images, StringIO.new("bytes")]).map { |_, result| result }
+      expect(results.pop).to eq "a caption"
+      expect(results).to all(be_an(MemeCaptioner::UnreadableImageError).and(have_attributes(message: /broken/)))
+    end
+
+    it "does not take a defect of its own for an image's" do
+      native.answers = ->(*) { raise NoMethodError, "a defect" }
+      expect { captioner.extract_all([StringIO.new("bytes")]).to_a }.to raise_error(NoMethodError)
     end
 
     it "raises what concerns the whole batch" do

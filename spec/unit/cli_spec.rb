@@ -38,6 +38,104 @@ RSpec.describe MemeCaptioner::CLI do
     expect(err.string).to match(/\Ameme_captioner: missing.png: No such file.*missing.png\n\z/)
   end
 
+  describe "what is captioned" do
+    around { |example| Dir.mktmpdir { |folder| Dir.chdir(folder) { example.run } } }
+
+    # What the compiled library was given, as kind and data.
+    def images
+      native.calls.select { |call| call.first == :caption }.map { |_, image, _| image.to_a.first(2) }
+    end
+
+    it "may be folders, with their images in order and those of the folders in them" do
+      %w[memes/sub/c.TIFF memes/b.jpg memes/a.png memes/notes.txt].each do |file|
+        FileUtils.mkdir_p(File.dirname(file))
+        FileUtils.touch(file)
+      end
+      expect(start("caption", "--model", "test", "memes", "d.png")).to eq 0
+      expect(out.string).to eq %w[memes/a.png memes/b.jpg memes/sub/c.TIFF d.png].map { |file|
+        "#{file}\tTest description for #{File.basename(file, ".*")}\n"
+      }.join
+      Dir.mkdir("empty")
+      expect(start("caption", "--model", "test", "empty")).to eq 1
+      expect(err.string).to eq "meme_captioner: there are no images in empty\n"
+    end
+
+    it "names the image of a folder with one" do
+      FileUtils.mkdir("memes")
+      FileUtils.touch("memes/a.png")
+      start("caption", "--model", "test", "memes")
+      expect(out.string).to eq "memes/a.png\tTest description for a\n"
+    end
+
+    it "may be standard input, once" do
+      native
+      input = $stdin
+      $stdin = StringIO.new("bytes\xFF".b)
+      expect(start("caption", "-", "--json")).to eq 0
+      expect(images).to eq [[:bytes, "bytes\xFF".b]]
+      expect(JSON.parse(out.string)).to eq("image" => "-", "caption" => "a caption")
+      expect(start("caption", "-", "-")).to eq 2
+    ensure
+      $stdin = input
+    end
+
+    it "may be a pipe, as a shell makes them" do
+      native
+      File.mkfifo("pipe")
+      writer = Thread.new { File.binwrite("pipe", "bytes") }
+      expect(start("caption", "pipe")).to eq 0
+      expect(images).to eq [[:bytes, "bytes"]]
+    ensure
+      writer.join
+    end
+  end
+
+  it "takes what a search may cost" do
+    native
+    image = png_file(Dir.tmpdir)
+    expect(start("caption", "--num-beams", "2", "--max-new-tokens", "20", image)).to eq 0
+    expect(native.calls.last.last).to include(num_beams: 2, max_new_tokens: 20)
+    %w[0 -1 two 1.5].each { |wrong| expect(start("caption", "--num-beams", wrong, image)).to eq 2 }
+  end
+
+  describe "on a terminal" do
+    before { allow(err).to receive(:tty?).and_return(true) }
+
+    it "says what it fetches, that it loads, and how far it is" do
+      native
+      Dir.mktmpdir do |folder|
+        images = %w[a.png b.png].map { |name| png_file(folder, name) }
+        start("caption", *images)
+      end
+      expect(err.string).to eq "\r\e[Kconfig.json: downloading 50% of 0.0 MiB\nloading Florence-2-base\n" \
+                               "\r\e[K1 of 2 captioned\r\e[K"
+      expect(out.string.lines.size).to eq 2
+    end
+
+    it "leaves no status behind an error" do
+      native.answers = ->(_, image, _) { image.data.end_with?("b.png") ? raise(MemeCaptioner::InternalError, "defect") : "a" }
+      allow(native).to receive(:cached).and_return("/cached")
+      Dir.mktmpdir { |folder| start("caption", *%w[a.png b.png].map { |name| png_file(folder, name) }) }
+      expect(err.string).to match(/\Aloading Florence-2-base\n\r\e\[K1 of 2 captioned\r\e\[Kmeme_captioner: .*b.png: defect\n\z/)
+    end
+
+    it "cuts a status that is wider than the terminal" do
+      described_class::StatusLine.new(err).show("x" * 200)
+      expect(err.string).to eq "\r\e[K#{"x" * 79}"
+    end
+  end
+
+  it "knows a model by its repository" do
+    { "microsoft/florence-2-base" => "Florence-2-base or Florence-2-base-int4?",
+      "https://huggingface.co/vikhyatk/moondream2/" => "moondream2 or moondream2-int8?",
+      "someone/Florence-2-bas" => "Florence-2-base" }.each do |name, wanted|
+      expect(start("caption", "--model", name, "a.png")).to eq 1
+      expect(err.string.lines.last).to include("did you mean #{wanted}", "MemeCaptioner.register")
+    end
+    expect(start("caption", "--model", "./nowhere", "a.png")).to eq 1
+    expect(err.string.lines.last).to eq "meme_captioner: there is no folder or packed file ./nowhere\n"
+  end
+
   it "downloads with a line for every tenth where no terminal is" do
     allow(native).to receive(:fetch) do |*, &block|
       [0, 5, 10, 55, 100].each { |done| block.call("model.safetensors", done << 20, 100 << 20, "downloading") }

@@ -24,7 +24,37 @@ RSpec.describe MemeCaptioner::Configuration do
   it "keeps packed models beside the others, or in the user's cache" do
     expect(described_class.new("MEME_CAPTIONER_CACHE_DIR" => "/models").packed_dir).to eq "/models"
     expect(described_class.new("XDG_CACHE_HOME" => "/cache").packed_dir).to eq "/cache/meme_captioner"
-    expect(described_class.new({}).packed_dir).to eq File.expand_path("~/.cache/meme_captioner")
+    expect(described_class.new("HOME" => "/me").packed_dir).to eq "/me/.cache/meme_captioner"
+  end
+
+  describe "a user without a home" do
+    before { allow(Etc).to receive(:getpwuid).and_raise(ArgumentError, "can't find user for 12345") }
+
+    { {} => "/tmp/.cache", { "HOME" => "" } => "/tmp/.cache", { "HOME" => "me" } => "/tmp/.cache",
+      { "HOME" => "", "TMPDIR" => "/scratch" } => "/scratch/.cache", { "TMPDIR" => "scratch" } => "/tmp/.cache",
+      { "HOME" => "/me", "XDG_CACHE_HOME" => "" } => "/me/.cache", { "XDG_CACHE_HOME" => "cache" } => "/tmp/.cache",
+      { "HOME" => "/me", "XDG_CACHE_HOME" => "~/c" } => "/me/c" }.each do |env, cache|
+      it "keeps packed models in #{cache} with #{env}" do
+        expect(described_class.new(env).packed_dir).to eq "#{cache}/meme_captioner"
+      end
+    end
+
+    it "has the one of the user database where there is no HOME" do
+      allow(Etc).to receive(:getpwuid).with(Process.uid).and_return(Struct.new(:dir).new("/home/me"))
+      expect([{}, { "HOME" => "" }].map { |env| described_class.new(env).packed_dir }).to all eq "/home/me/.cache/meme_captioner"
+    end
+  end
+
+  it "finds the home of a path where Ruby does not" do
+    stub_const("ENV", ENV.to_h.merge("HOME" => "me", "TMPDIR" => ""))
+    expect(described_class.new("MEME_CAPTIONER_CACHE_DIR" => "~/models").cache_dir).to eq "/tmp/models"
+  end
+
+  it "says which setting needs something that is not there" do
+    ["/nowhere/at/all.log", "~nobody-at-all/x"].zip(%w[LOGGER CACHE_DIR]) do |path, name|
+      expect { described_class.new("MEME_CAPTIONER_#{name}" => path) }
+        .to raise_error(MemeCaptioner::SettingError, /\AMEME_CAPTIONER_#{name} must be a .*, got "#{path}"/)
+    end
   end
 
   it "takes an empty variable for none" do

@@ -22,7 +22,7 @@ RSpec.describe MemeCaptioner::Quality do
   end
 
   # What a validation of a model in 4 bits leaves behind.
-  def own_verdict(stability, packed: "models/microsoft--Florence-2-base@5ca5edf5-mixed-1.safetensors", **more)
+  def own_verdict(stability, packed: "models/Florence-2-base@5ca5edf5-mixed-1.safetensors", **more)
     FileUtils.touch(packed)
     allow(native).to receive(:pack).and_return([File.expand_path(packed), nil])
     MemeCaptioner::OwnVerdict.write(packed, model: "Florence-2-base-int4", stability: stability, decided_by: :identical,
@@ -127,8 +127,8 @@ RSpec.describe MemeCaptioner::Quality do
 
     it "is not disturbed by damaged files, and the newest one counts" do
       own_verdict(:stable)
-      File.write("models/microsoft--Florence-2-base@other-mixed-1.verdict.json", "{")
-      File.write("models/microsoft--Florence-2-base@another-mixed-1.verdict.json", '{"format": "meme_captioner verdict"}')
+      File.write("models/Florence-2-base@other-mixed-1.verdict.json", "{")
+      File.write("models/Florence-2-base@another-mixed-1.verdict.json", '{"format": "meme_captioner verdict"}')
       expect(info("Florence-2-base-int4").stability).to be :stable
     end
 

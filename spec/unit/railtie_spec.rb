@@ -68,7 +68,7 @@ RSpec.describe "MemeCaptioner::Railtie" do
     code = "2.times { Rails.application.load_tasks }; " \
            "Rake::Task.tasks.map(&:name).grep(/meme/) + [Rake::Task['meme_captioner:backfill'].actions.size]"
     expect(application("require 'rake'; #{code}"))
-      .to eq '["meme_captioner:application", "meme_captioner:backfill", "meme_captioner:check", ' \
+      .to eq '["meme_captioner:application", "meme_captioner:backfill", "meme_captioner:check", "meme_captioner:clean", ' \
              '"meme_captioner:download", "meme_captioner:memory", "meme_captioner:seed", "meme_captioner:validate", 1]'
   end
 

@@ -9,7 +9,8 @@ pub enum Error {
     /// The checkpoint is of a family or a format that is not built here. Retrying cannot help.
     #[error("{0}")]
     UnsupportedModel(String),
-    /// The model's files cannot be fetched: 401, 403, 404, or offline without a copy. Retrying cannot help.
+    /// The model's files cannot be fetched, read or written: 401, 403, 404, offline without a copy, a full disk, a folder that
+    /// belongs to another user. Retrying cannot help.
     #[error("{0}")]
     ModelUnavailable(String),
     /// A model file is damaged, incomplete, or does not fit its configuration.
@@ -42,10 +43,15 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// A file that cannot be opened or read: `NotFound` where that is the reason, otherwise `CorruptModel`.
+    /// A model's file that cannot be opened or read: `NotFound` or, where this user may not, `ModelUnavailable`; otherwise
+    /// `CorruptModel`.
     pub fn reading(path: &Path, error: &std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::NotFound => Error::NotFound(path.to_path_buf()),
+            std::io::ErrorKind::PermissionDenied => Error::ModelUnavailable(format!(
+                "cannot read {}: {error}; let this user read it and the folders that it is in",
+                path.display()
+            )),
             _ => Error::CorruptModel(format!("cannot read {}: {error}", path.display())),
         }
     }

@@ -1,15 +1,19 @@
 //! Packed files on this machine: made once from a checkpoint, by one process, and checked before they are used.
 
+mod identity;
+mod outdated;
+
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use crate::models;
 use crate::weights::packed::{self, Packed, Recipe};
 use crate::{Error, Result};
+
+pub use outdated::outdated;
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -37,10 +41,8 @@ pub fn packed(
     stop: &dyn Fn() -> bool,
 ) -> Result<Prepared> {
     let recipe = &models::family(dir)?.recipe(recipe)?;
-    let identity = revision.map_or_else(|| fingerprint(dir), |revision| Ok(revision.to_string()))?;
-    let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
-    let place =
-        |recipe: &Recipe| folder.join(format!("{name}@{identity}-{}-{}.safetensors", label(recipe), packed::VERSION));
+    let identity = identity_of(dir, revision)?;
+    let place = |recipe: &Recipe| folder.join(file_name(name, &identity, recipe));
     for recipe in [recipe, &Recipe::kept()] {
         let path = place(recipe);
         let Err(_) = usable(&path, &identity, recipe) else { return Ok(Prepared { path, made: None }) };
@@ -53,6 +55,20 @@ pub fn packed(
     packed::remove_leftovers(&path);
     models::pack(dir, recipe, &identity, &path, stop)?;
     Ok(Prepared { path, made: Some(why) })
+}
+
+/// Which checkpoint it is: its commit, which stands for all of its content, or what its content says.
+fn identity_of(dir: &Path, revision: Option<&str>) -> Result<String> {
+    revision.map_or_else(|| identity::of_folder(dir), |revision| Ok(revision.to_string()))
+}
+
+fn file_name(name: &str, identity: &str, recipe: &Recipe) -> String {
+    format!("{}@{identity}-{}-{}.safetensors", safe(name), label(recipe), packed::VERSION)
+}
+
+/// A model's name in a file's name.
+fn safe(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
 }
 
 /// Says why a file cannot be used.
@@ -87,7 +103,10 @@ fn hex(bytes: &[u8]) -> String {
 fn lock(path: &Path, stop: &dyn Fn() -> bool) -> Result<File> {
     let place = path.with_extension("lock");
     let failed = |error: std::io::Error| {
-        Error::ModelUnavailable(format!("cannot write {}: {error}; choose another cache_dir", place.display()))
+        Error::ModelUnavailable(format!(
+            "cannot write {}: {error}; set cache_dir (MEME_CAPTIONER_CACHE_DIR) to a folder that this user may write to",
+            place.display()
+        ))
     };
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&place).map_err(failed)?;
@@ -100,34 +119,4 @@ fn lock(path: &Path, stop: &dyn Fn() -> bool) -> Result<File> {
             Err(TryLockError::Error(_)) => return Ok(file),
         }
     }
-}
-
-/// Tells checkpoints apart without reading all of them: the small files' contents, and of the weights the header, the
-/// length and the time of the last change. 16 hexadecimal digits.
-fn fingerprint(dir: &Path) -> Result<String> {
-    let mut hash = Sha256::new();
-    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
-        .map_err(|error| Error::reading(dir, &error))?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json" || extension == "safetensors"))
-        .collect();
-    files.sort();
-    for path in files {
-        let reading = |error| Error::reading(&path, &error);
-        let mut file = File::open(&path).map_err(reading)?;
-        let about = file.metadata().map_err(reading)?;
-        hash.update(path.file_name().unwrap_or_default().as_encoded_bytes());
-        hash.update(about.len().to_le_bytes());
-        let mut bytes = Vec::new();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            file.read_to_end(&mut bytes).map_err(reading)?;
-        } else {
-            let changed =
-                about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-            hash.update(changed.as_nanos().to_le_bytes());
-            let _ = file.take(1 << 20).read_to_end(&mut bytes).map_err(reading)?;
-        }
-        hash.update(bytes);
-    }
-    Ok(hex(&hash.finalize()[..8]))
 }

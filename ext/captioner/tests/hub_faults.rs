@@ -161,8 +161,10 @@ fn a_file_larger_than_the_disk_is_refused_before_it_is_fetched() {
     let mut source = source(COMMIT);
     source.files[1].size = Some(1 << 60);
     let result = Hub::new(server.settings(cache.path())).fetch(&source, &mut |_| {}, &|| false);
-    let Err(Error::Download(message)) = result else { panic!("{result:?}") };
-    assert!(message.contains("needs 1152921504606846976 bytes") && message.contains("HF_HUB_CACHE"), "{message}");
+    let Err(Error::ModelUnavailable(message)) = result else { panic!("{result:?}") };
+    for said in ["needs 1152921504606846976 bytes", "HF_HUB_CACHE", "MEME_CAPTIONER_CACHE_DIR", "are free"] {
+        assert!(message.contains(said), "{message}");
+    }
     assert_eq!(server.large_gets(), 0);
     server.assert_whole(cache.path());
 }

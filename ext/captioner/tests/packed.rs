@@ -212,3 +212,86 @@ fn an_interrupted_pack_leaves_nothing() {
     let files: Vec<_> = std::fs::read_dir(world.folder.path()).unwrap().map(|f| f.unwrap().path()).collect();
     assert!(files.iter().all(|file| file.extension().unwrap() == "lock"), "{files:?}");
 }
+
+/// A copy of the checkpoint that may be changed, and its weights' file.
+fn copied(world: &World) -> (tempfile::TempDir, PathBuf) {
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(world.cases.checkpoint(world.case())).unwrap().flatten() {
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    let weights = copy.path().join("model.safetensors");
+    let mut permissions = std::fs::metadata(&weights).unwrap().permissions();
+    #[allow(clippy::permissions_set_readonly_false)]
+    permissions.set_readonly(false);
+    std::fs::set_permissions(&weights, permissions).unwrap();
+    (copy, weights)
+}
+
+/// Moves the values of one tensor a little, as training does; length and header stay.
+fn train(weights: &Path, tensor: usize) {
+    let mut bytes = std::fs::read(weights).unwrap();
+    let size = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + size]).unwrap();
+    let mut ranges: Vec<(u64, u64)> = header
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(|entry| Some((entry["data_offsets"][0].as_u64()?, entry["data_offsets"][1].as_u64()?)))
+        .collect();
+    ranges.sort_unstable();
+    let (from, to) = ranges[tensor % ranges.len()];
+    bytes[8 + size..][from as usize..to as usize].iter_mut().step_by(2).for_each(|byte| *byte ^= 1);
+    std::fs::write(weights, bytes).unwrap();
+}
+
+#[test]
+fn a_checkpoint_is_known_by_its_content_whatever_its_dates() {
+    let world = World::new();
+    let (copy, weights) = copied(&world);
+    let pack = |dir: &Path| store::packed(dir, world.folder.path(), "model", None, "mixed", &|| false).unwrap();
+    let first = pack(copy.path());
+    assert!(first.made.is_some());
+    let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(315_532_800);
+    for file in std::fs::read_dir(copy.path()).unwrap().flatten() {
+        std::fs::File::options().read(true).open(file.path()).unwrap().set_modified(old).unwrap();
+    }
+    assert_eq!(pack(copy.path()), Prepared { path: first.path.clone(), made: None }, "dates say nothing");
+    let (elsewhere, _) = copied(&world);
+    assert_eq!(pack(elsewhere.path()).path, first.path, "nor does the folder");
+    let mut paths = vec![first.path];
+    for tensor in [0, 7, 1 << 20] {
+        train(&weights, tensor);
+        let next = pack(copy.path());
+        assert!(next.made.is_some(), "tensor {tensor} has other values");
+        paths.push(next.path);
+    }
+    std::fs::write(copy.path().join("generation_config.json"), r#"{"num_beams": 5}"#).unwrap();
+    paths.push(pack(copy.path()).path);
+    paths.sort();
+    paths.dedup();
+    assert_eq!(paths.len(), 5);
+}
+
+#[test]
+fn files_of_earlier_states_of_a_checkpoint_are_named() {
+    let world = World::new();
+    let (copy, weights) = copied(&world);
+    let pack = |name: &str, recipe: &str| {
+        store::packed(copy.path(), world.folder.path(), name, None, recipe, &|| false).unwrap().path
+    };
+    let outdated = |recipe: &str| store::outdated(copy.path(), world.folder.path(), "model", None, recipe).unwrap();
+    let (mixed, _, _) = (pack("model", "mixed"), pack("model", "int8"), pack("model-2", "mixed"));
+    assert!(outdated("mixed").is_empty() && outdated("int8").is_empty());
+    let other_format = world.folder.path().join("model@abc-mixed-0.safetensors");
+    std::fs::write(&other_format, "").unwrap();
+    train(&weights, 0);
+    let mut expected = vec![mixed, other_format];
+    expected.sort();
+    assert_eq!(outdated("mixed"), expected);
+    pack("model", "mixed");
+    assert_eq!(outdated("mixed"), expected, "the new one is not among them");
+    let of = |revision: &str| {
+        store::outdated(copy.path(), world.folder.path(), "model", Some(revision), "mixed").unwrap().len()
+    };
+    assert_eq!((of("abc"), of("main-2")), (3, 3), "those of another commit are");
+}

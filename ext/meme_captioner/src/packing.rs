@@ -1,4 +1,4 @@
-//! Models on disk: `Native.pack`, `check` and `describe`.
+//! Models on disk: `Native.pack`, `outdated`, `check` and `describe`.
 
 use std::sync::atomic::Ordering;
 
@@ -6,12 +6,13 @@ use captioner::captioner::Captioner;
 use captioner::kernels::Compute;
 use captioner::weights::packed::Packed;
 use captioner::{models, runtime, store};
-use magnus::{function, prelude::*, Error, RHash, RModule, RString, Ruby};
+use magnus::{function, prelude::*, Error, RArray, RHash, RModule, RString, Ruby};
 
 use crate::helpers::{errors::to_ruby, gvl, paths::path, paths::ruby_path};
 
 pub fn init(native: RModule) -> Result<(), Error> {
     native.define_singleton_method("pack", function!(pack, 5))?;
+    native.define_singleton_method("outdated", function!(outdated, 5))?;
     native.define_singleton_method("check", function!(check, 1))?;
     native.define_singleton_method("describe", function!(describe, 1))
 }
@@ -34,6 +35,21 @@ fn pack(
         pool.install(|| store::packed(&dir, &folder, &name, revision.as_deref(), &recipe, &stop))
     })?;
     Ok((ruby_path(ruby, &ready.path), ready.made))
+}
+
+/// `outdated(dir, folder, name, revision, recipe)`: the paths of packed files that are of the same name and recipe as the one
+/// that `pack` gives, but of another state of the checkpoint or of another version of the format.
+fn outdated(
+    ruby: &Ruby,
+    dir: RString,
+    folder: RString,
+    name: String,
+    revision: Option<String>,
+    recipe: String,
+) -> Result<RArray, Error> {
+    let (dir, folder) = (path(dir), path(folder));
+    let found = gvl::release(ruby, |_| store::outdated(&dir, &folder, &name, revision.as_deref(), &recipe))?;
+    Ok(ruby.ary_from_iter(found.iter().map(|path| ruby_path(ruby, path))))
 }
 
 /// `check(path)`: raises unless a folder's configuration and weights fit together, or a packed file is what was written.

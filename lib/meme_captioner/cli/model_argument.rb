@@ -19,10 +19,14 @@ module MemeCaptioner
       # @param argument [String]
       # @param quantization [String, nil] how to use a folder
       # @return [ModelInfo]
-      # @raise [UnknownModelError]
+      # @raise [UnknownModelError, ModelUnavailableError]
       def self.info(argument, quantization: nil)
         name = argument.dup.force_encoding(Encoding::UTF_8)
-        return MemeCaptioner.candidate(name).info unless name.include?(File::SEPARATOR) && File.exist?(name)
+        unless name.include?(File::SEPARATOR) && File.exist?(name)
+          raise ModelUnavailableError, "there is no folder or packed file #{name}" if name.match?(%r{\A[./~]})
+
+          return MemeCaptioner.candidate(name).info
+        end
 
         called = "folder-#{File.basename(File.expand_path(name)).gsub(/[^A-Za-z0-9._-]/, "-")}"
         MemeCaptioner.register(called, path: name, quantization: quantization)

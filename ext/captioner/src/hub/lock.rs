@@ -9,7 +9,7 @@ use rustix::fs::{flock, FlockOperation};
 use rustix::io::Errno;
 
 use super::{storage_error, Stop};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -40,7 +40,7 @@ impl Lock {
                         stop.sleep(POLL)?;
                     }
                     Err(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP) => return Ok(Lock { file, exclusive: false }),
-                    Err(error) => return Err(Error::Download(format!("cannot lock {}: {error}", path.display()))),
+                    Err(error) => return Err(storage_error("lock", path, &error.into(), None)),
                 }
             }
             // Its last holder may have removed the file meanwhile; such a lock guards no name.

@@ -143,8 +143,9 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// - `ModelUnavailable`: the hub says 401, 403 or 404, offline without the files, or the cache cannot be written
-    /// - `Download`: network trouble, a full disk, a file whose hash stayed wrong after the retries
+    /// - `ModelUnavailable`: the hub says 401, 403 or 404, offline without the files, or the cache cannot be written:
+    ///   a full disk, a folder that belongs to another user
+    /// - `Download`: network trouble, a file whose hash stayed wrong after the retries
     /// - `CorruptModel`: the hub announces other content than the pinned one
     /// - `InvalidArgument`: names that no hub has
     /// - `Interrupted`: `stop` said so

@@ -43,7 +43,7 @@ impl Settings {
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
-        let home = set("HOME").map(PathBuf::from).or_else(home_dir).unwrap_or_else(std::env::temp_dir);
+        let home = home(set("HOME").map(PathBuf::from));
         let path = |name: &str| set(name).map(|value| expand(Path::new(&value), &home));
 
         let hf_home = path("HF_HOME")
@@ -98,6 +98,14 @@ fn expand(path: &Path, home: &Path) -> PathBuf {
     }
 }
 
+/// The user's folder: `HOME` where it is an absolute path, otherwise what the password database says; a user that has none
+/// has the system's folder for temporary files.
+fn home(variable: Option<PathBuf>) -> PathBuf {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    let temporary = || Some(std::env::temp_dir()).filter(absolute).unwrap_or_else(|| PathBuf::from("/tmp"));
+    variable.filter(absolute).or_else(|| home_dir().filter(absolute)).unwrap_or_else(temporary)
+}
+
 // Services often run without HOME; the standard library then asks the password database. It was deprecated up to
 // Rust 1.86 for its behaviour on Windows alone.
 #[allow(deprecated)]
@@ -123,6 +131,10 @@ mod tests {
         assert_eq!(dir(&[("HF_HOME", "/hf"), ("HUGGINGFACE_HUB_CACHE", "/old")]), Path::new("/old"));
         assert_eq!(dir(&[("HF_HUB_CACHE", "/c"), ("HUGGINGFACE_HUB_CACHE", "/old")]), Path::new("/c"));
         assert_eq!(dir(&[("HF_HUB_CACHE", ""), ("HF_HOME", "/hf")]), Path::new("/hf/hub"));
+        assert_eq!(dir(&[("HOME", "/h"), ("XDG_CACHE_HOME", "")]), Path::new("/h/.cache/huggingface/hub"));
+        for nowhere in ["", "relative", "."] {
+            assert!(dir(&[("HOME", nowhere)]).is_absolute(), "{nowhere:?}");
+        }
     }
 
     #[test]

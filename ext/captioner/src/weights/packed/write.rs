@@ -114,7 +114,7 @@ impl Writer {
     /// Starts the file that will be `path`.
     ///
     /// # Errors
-    /// `Download` (which may be tried again) if the disk is full or the folder cannot be written.
+    /// `ModelUnavailable` if the disk is full or the folder cannot be written.
     pub fn create(path: &Path, contents: Contents) -> Result<Self> {
         let Contents { mut header, mut parts } = contents;
         parts.sort_by_key(|(_, class, _)| *class);
@@ -259,7 +259,8 @@ fn temporary_name(path: &Path) -> PathBuf {
 
 fn failed(path: &Path, error: &io::Error) -> Error {
     Error::ModelUnavailable(format!(
-        "cannot write the packed model {}: {error}; free some space or choose another cache_dir",
+        "cannot write the packed model {}: {error}; free some space, or set cache_dir (MEME_CAPTIONER_CACHE_DIR) to \
+         a folder with room that this user may write to",
         path.display()
     ))
 }
