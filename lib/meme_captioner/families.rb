@@ -62,7 +62,10 @@ module MemeCaptioner
       # What a repository of an unknown family may have; without what all families need there is no caption.
       def files
         names = all.flat_map { |family| family.files.keys }.uniq
-        names.to_h { |name| [name, all.all? { |family| family.files[name] }] }
+        names.to_h do |name|
+          needs = all.map { |family| family.files[name] }
+          [name, needs.all? && (needs.grep(Array).first || true)]
+        end
       end
     end
   end

@@ -7,7 +7,8 @@ module MemeCaptioner
   # - title: the name for people
   # - tasks: what the models can be asked, the default first
   # - options: what a caption takes beside `task:`, `num_beams:` and `max_new_tokens:`, of `:prompt` and `:image_splitting`
-  # - files: what a download fetches, by name: whether there is no caption without it
+  # - files: what a download fetches, by name: true where there is no caption without it, false where there is one, or the names
+  #   of the files one of which must be there if it is not
   # - recipes: by quantization the names of the recipes a model can be packed with, the default first
   Family = Struct.new(:name, :title, :tasks, :options, :files, :recipes, keyword_init: true) do
     def initialize(options: [], recipes: {}, **facts)
@@ -40,9 +41,13 @@ module MemeCaptioner
     end
 
     # @param pins [Hash{String => Array(Integer, String)}] by file its bytes and its SHA-256, each nil where it is not known
-    # @return [Array<Array>] what a download fetches, as {ModelInfo#files} has it
+    # @return [Array<Array>] what a download fetches, as {ModelInfo#files} has it; what is pinned is there
     def pinned(pins = {})
-      files.map { |file, required| [file, required, *pins.fetch(file, [nil, nil])].freeze }.freeze
+      files.map do |file, need|
+        pinned = pins.key?(file)
+        instead = need.is_a?(Array) && !pinned ? need : []
+        [file, pinned || need != false, *pins.fetch(file, [nil, nil]), instead].freeze
+      end.freeze
     end
 
     # @return [String]

@@ -7,10 +7,10 @@ module MemeCaptioner
   # - family: the name of one of {Families}; nil for a registered model, whose files tell when it is used
   # - model_id: the repository on the hub, nil for a folder
   # - revision: the application's label of the version
-  # - hub_revision: the commit that is fetched, nil for a folder
+  # - hub_revision: the commit that is fetched, or a branch or a tag that stands for one; nil for a folder
   # - quantization: nil for the checkpoint's own precision, :nf4 or :int8
   # - path: the folder or the packed file of a bundled or registered model, nil for one from the hub
-  # - files: what a download fetches, as [name, required, bytes or nil, sha256 or nil]
+  # - files: what a download fetches, as [name, required, bytes or nil, sha256 or nil, names of files that do in its place]
   # - resource: the page that describes the model
   # - summary: one or two sentences for people
   # - quality: what is known of its captions, a {Quality}; {MemeCaptioner.models} has the one for the settings in force
@@ -66,6 +66,14 @@ module MemeCaptioner
     # @return [Boolean] whether the files lie on this machine instead of coming from the hub
     def local?
       !path.nil?
+    end
+
+    # @return [String] what the names of its packed files begin with. A commit is in no other repository; what a branch or a tag
+    #   is called, every repository has
+    def packed_name
+      return File.basename(model_id || path) if model_id.nil? || hub_revision.to_s.match?(/\A\h{40}\z/)
+
+      model_id.gsub("/", "--")
     end
 
     # @return [String]

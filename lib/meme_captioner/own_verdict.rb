@@ -1,6 +1,8 @@
 # frozen_string_literal: true
 
+require "fileutils"
 require "json"
+require "securerandom"
 
 module MemeCaptioner
   # The verdict of an installation's own validation: kept beside the packed file that it is about, and taking the place of what
@@ -16,9 +18,7 @@ module MemeCaptioner
       def write(packed, **facts)
         path = beside(packed)
         content = { format: FORMAT, compute: MemeCaptioner.config.compute, **facts }
-        File.write("#{path}.#{Process.pid}", "#{JSON.pretty_generate(content)}\n")
-        File.rename("#{path}.#{Process.pid}", path)
-        path
+        replace(path, "#{JSON.pretty_generate(content)}\n")
       end
 
       # @param info [ModelInfo]
@@ -49,6 +49,19 @@ module MemeCaptioner
 
       private
 
+      # Under a name of its own until it is whole and on the disk, and gone where that fails.
+      def replace(path, text)
+        temporary = "#{path}.#{SecureRandom.hex(4)}.tmp"
+        File.open(temporary, File::WRONLY | File::CREAT | File::EXCL) do |file|
+          file.write(text)
+          file.fsync
+        end
+        File.rename(temporary, path)
+        path
+      ensure
+        FileUtils.rm_f(temporary)
+      end
+
       def with(info, quality)
         info.dup.tap { |copy| copy.quality = quality }.freeze
       end
@@ -61,9 +74,8 @@ module MemeCaptioner
         return [beside(packed)] if packed
         return [beside(info.path)] if info.packed?
 
-        name = (info.model_id || info.path).split("/").last
         folder = MemeCaptioner.config.packed_dir
-        Dir.glob(recipes(info).map { |recipe| "#{name}@*-#{recipe}-*.verdict.json" }, base: folder)
+        Dir.glob(recipes(info).map { |recipe| "#{info.packed_name}@*-#{recipe}-*.verdict.json" }, base: folder)
            .map { |file| File.join(folder, file) }.sort_by { |file| -changed(file) }
       end
 

@@ -4,6 +4,7 @@ module MemeCaptioner
   # The models that can be selected: those of the {Catalogue} and those that the application registered.
   # @api private
   class Registry
+    REPOSITORY = %r{\A(?!\.)[\w.-]+/(?!\.)[\w.-]+\z}
     NAME = /\A[A-Za-z0-9][A-Za-z0-9._-]*\z/
 
     def initialize(models = Catalogue.all)
@@ -43,11 +44,19 @@ module MemeCaptioner
       raise ArgumentError, "give either path: (a folder or a packed file) or repo: (a hub repository)" if path.nil? == repo.nil?
       return local(path, revision) if path
 
-      raise ArgumentError, "repo: must look like owner/name, got #{repo.inspect}" unless repo.to_s.match?(%r{\A[\w.-]+/[\w.-]+\z})
+      raise ArgumentError, "repo: must look like owner/name, got #{repo.inspect}" unless repo.to_s.match?(REPOSITORY)
       raise ArgumentError, "repo: needs revision: (the commit to fetch)" if revision.to_s.empty?
+      unless revision?(revision.to_s)
+        raise ArgumentError, "revision: must be a commit, a branch or a tag, got #{revision.inspect}"
+      end
 
       { model_id: repo.to_s, revision: revision.to_s, hub_revision: revision.to_s, files: Families.any.pinned,
         resource: "https://huggingface.co/#{repo}", summary: "#{repo} at #{revision}, registered by the application." }
+    end
+
+    # Both become folders of the cache.
+    def revision?(name)
+      !name.match?(/[\\\0]/) && name.split("/", -1).none? { |part| ["", ".", ".."].include?(part) }
     end
 
     def local(path, revision)

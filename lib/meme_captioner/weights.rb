@@ -61,8 +61,7 @@ module MemeCaptioner
       def packing(info, source)
         config = MemeCaptioner.config
         recipe = Families.fetch(info.family || described(info, source)).recipe(info.quantization, config.recipe)
-        name = File.basename(info.model_id || source)
-        [source, config.packed_dir, name, info.hub_revision, recipe.to_s]
+        [source, config.packed_dir, info.packed_name, commit(info, source), recipe.to_s]
       end
 
       # @raise [CorruptModelError, UnsupportedModelError]
@@ -131,6 +130,12 @@ module MemeCaptioner
         native.describe(source).fetch("family")
       rescue Errno::ENOENT => e
         raise incomplete(info, source, e)
+      end
+
+      # A branch or a tag stands for a commit, which is the name of the folder that its files are in.
+      def commit(info, source)
+        name = File.basename(source)
+        info.hub_revision && (name.match?(/\A\h{40}\z/) ? name : info.hub_revision)
       end
 
       def incomplete(info, place, error)

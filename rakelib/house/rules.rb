@@ -13,7 +13,7 @@ module House
     MAY_NAME = %r{
       \A(?:
         ext/captioner/src/models/ | lib/meme_captioner/families(?:/|\.rb) | lib/meme_captioner/catalogue(?:/|\.rb) |
-        data/ | docs/ | research/ | spec/ | ext/captioner/tests/ | ext/captioner-testing/ | rakelib/house/ |
+        data/ | docs/ | research/ | spec/ | ext/captioner/tests/ | ext/captioner/fuzz/ | ext/captioner-testing/ | rakelib/house/ |
         ext/captioner/examples/(?:seeded_checkpoint|moondream2_crops)\.rs\z |
         (?:README|CHANGELOG|CONTRIBUTING)\.md\z
       )

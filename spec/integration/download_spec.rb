@@ -71,6 +71,13 @@ RSpec.describe "downloading a model" do
     expect(files).to be_empty
   end
 
+  it "does not pass by a proxy that it cannot go through" do
+    env.update("HF_ENDPOINT" => "https://hub.invalid", "ALL_PROXY" => "socks5://me:secret@127.0.0.1:1", "NO_PROXY" => nil)
+    said = fetch
+    expect(said).to start_with "MemeCaptioner::ModelUnavailableError: ALL_PROXY names a SOCKS proxy"
+    expect(said).not_to include "secret"
+  end
+
   it "fetches each file once for two processes" do
     expect(Array.new(2) { Thread.new { fetch } }.map(&:value)).to all include("Captioner mine")
     expect(@hub.gets["model.safetensors"]).to eq 1

@@ -15,7 +15,7 @@ RSpec.describe "every name that an application can choose" do
   end
 
   def unpinned(info)
-    info.dup.tap { |copy| copy.files = info.files&.map { |name, required| [name, required, nil, nil] } }.freeze
+    info.dup.tap { |copy| copy.files = info.files&.map { |name, required| [name, required, nil, nil, []] } }.freeze
   end
 
   around do |example|

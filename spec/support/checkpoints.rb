@@ -5,6 +5,7 @@ require "json"
 require "tmpdir"
 require_relative "commands"
 require_relative "seeded"
+require_relative "shards"
 
 # Model folders for specs that use the compiled library.
 module Checkpoints
@@ -34,6 +35,25 @@ module Checkpoints
       folder("whole").tap do |folder|
         Dir["#{checkpoint}/*"].each { |file| FileUtils.ln_s(file, folder) }
         change("#{folder}/preprocessor_config.json", "do_image_splitting" => false)
+      end
+    end
+
+    # The same weights in two files, with an index.
+    # @return [String] a folder that is there until the process ends
+    def sharded
+      @sharded ||= folder("sharded").tap do |folder|
+        FileUtils.cp(Dir["#{tiny}/*"], folder)
+        Shards.split("#{folder}/model.safetensors")
+      end
+    end
+
+    # A folder with changed copies of the files that come with the gem.
+    # @yieldparam folder [String]
+    # @return [String] a folder that is there until the process ends
+    def changed
+      folder("changed").tap do |folder|
+        FileUtils.cp(Dir["#{tiny}/*"], folder)
+        yield folder
       end
     end
 

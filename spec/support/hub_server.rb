@@ -15,6 +15,9 @@ class HubServer
   # @return [Hash{String => Array<Proc>}] by file, what to make of its content the next times it is sent
   attr_reader :damage
 
+  # @return [Hash{Array(String, String) => String}] by repository and branch, the commit that it stands for
+  attr_reader :branches
+
   # @return [Boolean] whether to answer like a network's log-in page
   attr_accessor :portal
 
@@ -50,12 +53,9 @@ class HubServer
     started = Thread::Queue.new
     @server = WEBrick::HTTPServer.new(Port: 0, BindAddress: "127.0.0.1", Logger: WEBrick::Log.new(File::NULL), AccessLog: [],
                                       StartCallback: -> { started << true })
-    repositories.each do |(repo, commit), folder|
-      @server.mount_proc("/#{repo}/resolve/") { |request, response| resolve(repo, commit, folder, request, response) }
-      @server.mount_proc("/storage/#{repo}/") do |request, response|
-        content(folder, File.basename(request.path), request, response)
-      end
-    end
+    @folders = repositories
+    @branches = {}
+    repositories.keys.map(&:first).uniq.each { |repo| mount(repo) }
     @thread = Thread.new { @server.start }
     # One that is stopped before it has started would run for ever.
     started.pop
@@ -73,20 +73,31 @@ class HubServer
 
   private
 
-  def resolve(repo, commit, folder, request, response)
+  def mount(repo)
+    @server.mount_proc("/#{repo}/resolve/") { |request, response| resolve(repo, request, response) }
+    @server.mount_proc("/storage/#{repo}/") do |request, response|
+      commit, name = request.path.delete_prefix("/storage/#{repo}/").split("/", 2)
+      content(@folders.fetch([repo, commit]), name, request, response)
+    end
+  end
+
+  def resolve(repo, request, response)
     return response.body = "<html>Please log in</html>" if portal
 
     asked, name = request.path.delete_prefix("/#{repo}/resolve/").split("/", 2)
-    return missing(response, "RevisionNotFound") unless asked == commit
-    return missing(response, "EntryNotFound") unless File.file?("#{folder}/#{name}")
+    commit = @branches.fetch([repo, asked], asked)
+    folder = @folders[[repo, commit]]
+    return missing(response, "RevisionNotFound") unless folder
 
     response["X-Repo-Commit"] = commit
+    return missing(response, "EntryNotFound") unless File.file?("#{folder}/#{name}")
+
     return content(folder, name, request, response) unless name.end_with?(".safetensors")
 
     bytes = File.binread("#{folder}/#{name}")
     response["X-Linked-Etag"] = %("#{Digest::SHA256.hexdigest(bytes)}")
     response["X-Linked-Size"] = bytes.bytesize.to_s
-    response.set_redirect(WEBrick::HTTPStatus::Found, "#{endpoint}/storage/#{repo}/#{name}")
+    response.set_redirect(WEBrick::HTTPStatus::Found, "#{endpoint}/storage/#{repo}/#{commit}/#{name}")
   end
 
   def content(folder, name, request, response)

@@ -277,8 +277,10 @@ RSpec.describe MemeCaptioner::Captioner do
       MemeCaptioner.register("theirs", repo: "them/captioner", revision: "abc")
       expect(MemeCaptioner.select("theirs").tasks).to include "<OCR>"
       expect(names).to eq %i[cached fetch describe]
-      expect(native.calls[1][3]).to include(["config.json", true, nil, nil], ["processor_config.json", false, nil, nil],
-                                            ["preprocessor_config.json", false, nil, nil], ["tokenizer.json", true, nil, nil])
+      expect(native.calls[1][3]).to include(
+        ["config.json", true, nil, nil, []], ["processor_config.json", false, nil, nil, []],
+        ["preprocessor_config.json", false, nil, nil, []], ["tokenizer.json", true, nil, nil, []]
+      )
     end
 
     it "has a default for a recipe that belongs to another" do

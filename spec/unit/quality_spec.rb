@@ -153,6 +153,12 @@ RSpec.describe MemeCaptioner::Quality do
       expect(info("Florence-2-base-int4").stability).to be :stable
     end
 
+    it "leaves nothing half-done behind" do
+      allow(File).to receive(:rename).and_raise(Errno::EACCES)
+      expect { own_verdict(:stable) }.to raise_error(Errno::EACCES)
+      expect(Dir.glob("models/*verdict*")).to be_empty
+    end
+
     it "lies beside a packed file that was registered" do
       FileUtils.touch("models/copy.safetensors")
       MemeCaptioner.register("copy", path: "models/copy.safetensors")
@@ -180,7 +186,7 @@ RSpec.describe MemeCaptioner::Quality do
     end
 
     it "is offered where this installation found better" do
-      own_verdict(:experimental, packed: "models/bad@5ca5edf5-mixed-1.safetensors", model: "bad")
+      own_verdict(:experimental, packed: "models/me--bad@5ca5edf5-mixed-1.safetensors", model: "bad")
       expect(info("bad").stability).to be :experimental
       expect(MemeCaptioner.select("bad").extract(png_file("."))).to eq "a caption"
     end

@@ -157,7 +157,10 @@ fn nobody_at_the_other_end() {
 fn a_file_larger_than_the_disk_is_refused_before_it_is_fetched() {
     let (server, cache) = (HubServer::start(), tempfile::tempdir().unwrap());
     server.announce_size(1 << 60);
-    let result = fetch(&server.settings(cache.path()));
+    // A size that is not pinned would not be believed.
+    let mut source = source(COMMIT);
+    source.files[1].size = Some(1 << 60);
+    let result = Hub::new(server.settings(cache.path())).fetch(&source, &mut |_| {}, &|| false);
     let Err(Error::ModelUnavailable(message)) = result else { panic!("{result:?}") };
     for said in ["needs 1152921504606846976 bytes", "HF_HUB_CACHE", "MEME_CAPTIONER_CACHE_DIR", "are free"] {
         assert!(message.contains(said), "{message}");

@@ -11,8 +11,8 @@ use crate::helpers::gvl;
 use crate::helpers::options::option;
 use crate::helpers::paths::{path, ruby_path};
 
-/// `[name, required, size, sha256]`
-type File = (String, bool, Option<u64>, Option<String>);
+/// `[name, required, size, sha256, names of files that do in its place]`
+type File = (String, bool, Option<u64>, Option<String>, Vec<String>);
 
 pub fn init(native: RModule) -> Result<(), Error> {
     native.define_singleton_method("fetch", function!(fetch, 4))?;
@@ -81,7 +81,8 @@ fn call(block: Proc, progress: &Progress) -> Result<(), Error> {
 }
 
 fn source(repo_id: String, revision: String, files: Vec<File>) -> Source {
-    let files = files.into_iter().map(|(name, required, size, sha256)| FileSpec { name, required, size, sha256 });
+    let files = files.into_iter();
+    let files = files.map(|(name, required, size, sha256, instead)| FileSpec { name, required, size, sha256, instead });
     Source { repo_id, revision, files: files.collect() }
 }
 

@@ -5,7 +5,8 @@ MemeCaptioner::Families.register(
   name: :florence2,
   title: "Florence-2",
   tasks: %w[<DETAILED_CAPTION> <CAPTION> <MORE_DETAILED_CAPTION> <OCR>],
-  files: { "config.json" => true, "preprocessor_config.json" => true, "tokenizer.json" => true, "model.safetensors" => true,
-           "generation_config.json" => false, "tokenizer_config.json" => false },
+  files: { "config.json" => true, "preprocessor_config.json" => %w[processor_config.json], "tokenizer.json" => true,
+           "model.safetensors" => %w[model.safetensors.index.json], "generation_config.json" => false,
+           "tokenizer_config.json" => false },
   recipes: { nf4: %i[mixed compact precise balanced], int8: %i[int8] }
 )

@@ -6,6 +6,6 @@ MemeCaptioner::Families.register(
   title: "moondream2",
   tasks: %w[<SHORT_CAPTION> <CAPTION>],
   options: %i[prompt],
-  files: { "config.json" => true, "tokenizer.json" => true, "model.safetensors" => true },
+  files: { "config.json" => true, "tokenizer.json" => true, "model.safetensors" => %w[model.safetensors.index.json] },
   recipes: { nf4: %i[nf4], int8: %i[int8 linears] }
 )

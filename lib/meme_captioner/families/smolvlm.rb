@@ -6,7 +6,8 @@ MemeCaptioner::Families.register(
   title: "SmolVLM",
   tasks: %w[<DESCRIPTION>],
   options: %i[prompt image_splitting],
-  files: { "config.json" => true, "preprocessor_config.json" => true, "tokenizer.json" => true, "model.safetensors" => true,
-           "processor_config.json" => true, "generation_config.json" => true },
+  files: { "config.json" => true, "preprocessor_config.json" => %w[processor_config.json], "tokenizer.json" => true,
+           "model.safetensors" => %w[model.safetensors.index.json], "processor_config.json" => false,
+           "generation_config.json" => false },
   recipes: { nf4: %i[nf4], int8: %i[int8 linears] }
 )

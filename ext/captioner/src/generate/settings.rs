@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Error;
+
+/// More beams than this help no caption and only take memory.
+pub(super) const MAX_BEAMS: usize = 32;
+
 /// When beam search may stop before the length limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EarlyStopping {
@@ -53,6 +58,26 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Can a model with `vocabulary` tokens be asked this?
+    ///
+    /// # Errors
+    /// `CorruptModel` if not: the settings are a checkpoint's own.
+    pub fn check(&self, vocabulary: usize) -> crate::Result<()> {
+        let ids = [self.forced_bos_token_id, self.forced_eos_token_id, self.decoder_start_token_id];
+        let mut ids = ids.into_iter().flatten().chain(self.eos_token_ids.iter().copied());
+        let wrong = |what: String| Err(Error::CorruptModel(format!("of the generation settings {what}")));
+        if let Some(id) = ids.find(|id| *id as usize >= vocabulary) {
+            return wrong(format!("token {id} is outside the vocabulary"));
+        }
+        if !(1..=MAX_BEAMS).contains(&self.num_beams) {
+            return wrong(format!("num_beams is {}, it must be from 1 to {MAX_BEAMS}", self.num_beams));
+        }
+        if !self.length_penalty.is_finite() {
+            return wrong(format!("length_penalty is {}", self.length_penalty));
+        }
+        Ok(())
+    }
+
     /// Greedy search until one of `eos_token_ids`.
     pub fn greedy(eos_token_ids: Vec<u32>) -> Self {
         Self {
@@ -106,6 +131,22 @@ pub mod token_ids {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_that_no_model_can_follow_are_refused() {
+        let greedy = || Settings::greedy(vec![2]);
+        assert!(greedy().check(3).is_ok());
+        for (settings, what) in [
+            (Settings::greedy(vec![3]), "token 3"),
+            (Settings { forced_bos_token_id: Some(u32::MAX), ..greedy() }, "token 4294967295"),
+            (Settings { num_beams: usize::MAX, ..greedy() }, "num_beams"),
+            (Settings { num_beams: 0, ..greedy() }, "num_beams"),
+            (Settings { length_penalty: f32::INFINITY, ..greedy() }, "length_penalty"),
+        ] {
+            let Err(Error::CorruptModel(message)) = settings.check(3) else { panic!("{settings:?}") };
+            assert!(message.contains(what), "{message}");
+        }
+    }
 
     #[test]
     fn end_tokens_are_one_a_list_or_none() {

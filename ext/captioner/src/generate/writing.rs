@@ -1,13 +1,11 @@
 use candle_core::Tensor;
 
+use super::settings::MAX_BEAMS;
 use super::{Decoding, Search, Settings, Step, Turn};
 use crate::kernels::FEW_ROWS;
 use crate::nn::with_values;
 use crate::runtime::{each, together};
 use crate::{Error, Result};
-
-/// More beams than this help no caption and only take memory.
-const MAX_BEAMS: usize = 32;
 
 /// A search over a decoder: the tokens of one caption, a step at a time.
 pub struct Writing {

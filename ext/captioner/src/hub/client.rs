@@ -32,6 +32,8 @@ pub(super) struct Client {
     endpoint: Uri,
     token: Option<String>,
     stop: Stop,
+    /// Does the environment say how requests get out?
+    proxied: bool,
 }
 
 impl Client {
@@ -59,9 +61,10 @@ impl Client {
             .tls_config(tls)
             .user_agent(concat!("meme_captioner/", env!("CARGO_PKG_VERSION")));
         // A mirror on this machine is not behind the proxy, even if NO_PROXY forgets it.
-        let config = if is_loopback(&endpoint) { config.proxy(None) } else { config };
+        let proxied = !is_loopback(&endpoint);
+        let config = if proxied { config } else { config.proxy(None) };
         let config = config.build();
-        Ok(Client { agent: config.new_agent(), endpoint, token: settings.token.clone(), stop })
+        Ok(Client { agent: config.new_agent(), endpoint, token: settings.token.clone(), stop, proxied })
     }
 
     /// Shutting this clone down ends the requests that are under way.
@@ -139,6 +142,9 @@ impl Client {
 
     fn send(&self, method: Method, url: &Uri, headers: &[(header::HeaderName, &str)]) -> Attempt<Response<Body>> {
         self.stop.check()?;
+        if self.proxied {
+            super::proxy::check(url, &|name| std::env::var(name).ok())?;
+        }
         // Any compression would change the length that is checked.
         let mut request = Request::builder().method(method).uri(url).header(header::ACCEPT_ENCODING, "identity");
         for (name, value) in headers {

@@ -13,6 +13,7 @@ use super::transfer::{contradiction, Temp, Transfer};
 use super::verify::{verify, Expected};
 use super::{storage_error, FileSpec, Message, Phase, Progress, Settings, Source, Stop};
 use crate::error::{Error, Result};
+use crate::{foreign, shards};
 
 /// Often enough for a progress bar, seldom enough to cost nothing.
 const REPORT_EVERY: Duration = Duration::from_millis(50);
@@ -31,6 +32,18 @@ struct Item {
     spec: FileSpec,
     meta: Meta,
     expected: Expected,
+}
+
+/// What is to be fetched, and of which commit, as soon as the hub has said it.
+struct Plan {
+    commit: Option<String>,
+    items: Vec<Item>,
+}
+
+impl Plan {
+    fn revision<'a>(&'a self, source: &'a Source) -> &'a str {
+        self.commit.as_deref().unwrap_or(&source.revision)
+    }
 }
 
 /// The sums over all files of the job.
@@ -73,45 +86,94 @@ impl Job {
 
     /// Asks the hub about every file that the cache does not have.
     fn plan(&self) -> Result<(String, Vec<Item>)> {
-        let mut commit = Some(self.source.revision.clone()).filter(|revision| is_commit(revision));
-        let mut items = Vec::new();
+        let commit = Some(self.source.revision.clone()).filter(|revision| is_commit(revision));
+        let mut plan = Plan { commit, items: Vec::new() };
         // Required files first: they say which commit a branch stands for.
         let (required, optional): (Vec<_>, Vec<_>) = self.source.files.iter().partition(|file| file.required);
         for file in required.into_iter().chain(optional) {
-            if let Some(commit) = &commit {
-                if self.layout.has(commit, file) || (!file.required && self.layout.is_absent(commit, &file.name)) {
-                    continue;
-                }
+            if plan.commit.as_ref().is_some_and(|commit| self.layout.satisfies(commit, file)) {
+                continue;
             }
-            let revision = commit.as_deref().unwrap_or(&self.source.revision);
-            let asked = self.ask(revision, file);
-            match asked {
-                Ok(meta) => {
-                    let known = commit.get_or_insert_with(|| meta.commit.clone());
-                    if *known != meta.commit {
-                        return Err(contradiction("commit", &meta.commit, known));
-                    }
-                    if !self.layout.has(&meta.commit, file) {
-                        items.push(Item { expected: expected(file, &meta)?, spec: file.clone(), meta });
-                    }
-                }
-                Err(Failure::Absent { commit: at, error }) => {
-                    if file.required {
-                        return Err(error);
-                    }
-                    if let Some(at) = &at {
-                        self.layout.mark_absent(at, &file.name);
-                    }
-                    commit = commit.or(at);
-                }
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Retry { why, .. }) => return Err(Error::Download(why)),
+            if let Some(absent) = self.add(&mut plan, file)? {
+                self.add_instead(&mut plan, file, absent)?;
             }
         }
-        match commit {
-            Some(commit) => Ok((commit, items)),
+        // Optional files are there before the last required one: what counts as whole has all that there is.
+        plan.items.sort_by_key(|item| item.spec.required);
+        match plan.commit {
+            Some(commit) => Ok((commit, plan.items)),
             None => Err(Error::InvalidArgument(format!("no file of {} is asked for", self.source.repo_id))),
         }
+    }
+
+    /// Plans a file; gives the error of one that the repository does not have.
+    fn add(&self, plan: &mut Plan, file: &FileSpec) -> Result<Option<Error>> {
+        if let Some(commit) = &plan.commit {
+            if self.layout.has(commit, file) || (!file.required && self.layout.is_absent(commit, &file.name)) {
+                return Ok(None);
+            }
+        }
+        match self.ask(plan.revision(&self.source), file) {
+            Ok(meta) => {
+                let known = plan.commit.get_or_insert_with(|| meta.commit.clone());
+                if *known != meta.commit {
+                    return Err(contradiction("commit", &meta.commit, known));
+                }
+                if !self.layout.has(&meta.commit, file) {
+                    plan.items.push(Item { expected: expected(file, &meta)?, spec: file.clone(), meta });
+                }
+                Ok(None)
+            }
+            Err(Failure::Absent { commit: at, error }) => {
+                if let Some(at) = &at {
+                    self.layout.mark_absent(at, &file.name);
+                }
+                plan.commit = plan.commit.take().or(at);
+                Ok(Some(error))
+            }
+            Err(Failure::Final(error)) => Err(error),
+            Err(Failure::Retry { why, .. }) => Err(Error::Download(why)),
+        }
+    }
+
+    /// Plans what does in place of an absent file.
+    fn add_instead(&self, plan: &mut Plan, file: &FileSpec, absent: Error) -> Result<()> {
+        for name in &file.instead {
+            if self.add(plan, &FileSpec::required(name))?.is_some() {
+                continue;
+            }
+            if name.ends_with(shards::INDEX) {
+                self.add_listed(plan, name)?;
+            }
+            return Ok(());
+        }
+        if file.required {
+            return Err(self.explained(plan, file, absent));
+        }
+        Ok(())
+    }
+
+    /// Fetches an index, and plans the files that it lists.
+    fn add_listed(&self, plan: &mut Plan, index: &str) -> Result<()> {
+        let Some(commit) = plan.commit.clone() else { return Ok(()) };
+        if let Some(at) = plan.items.iter().position(|item| item.spec.name == index) {
+            self.obtain(&commit, &plan.items.remove(at), Overall::default())?;
+        }
+        for name in self.layout.listed(&commit, index)? {
+            if let Some(absent) = self.add(plan, &FileSpec::required(&name))? {
+                return Err(absent);
+            }
+        }
+        Ok(())
+    }
+
+    /// The error of a repository without a file that is needed: what it has instead, if it is something that is known.
+    fn explained(&self, plan: &Plan, file: &FileSpec, absent: Error) -> Error {
+        let (repo, revision) = (&self.source.repo_id, plan.revision(&self.source));
+        let is_there = |name: &&str| self.client.metadata(repo, revision, name).is_ok();
+        let found = foreign::in_place_of(&file.name).iter().copied().find(is_there);
+        let advice = found.and_then(|name| foreign::advice(&format!("{repo} at {revision}"), name));
+        advice.map_or(absent, Error::UnsupportedModel)
     }
 
     fn ask(&self, revision: &str, file: &FileSpec) -> Attempt<Meta> {
@@ -152,6 +214,7 @@ impl Job {
                 name: &item.spec.name,
                 meta: &item.meta,
                 expected: &item.expected,
+                most: item.spec.most(),
             };
             transfer.run(&mut temp, &mut report)?;
             temp.persist(&blob).map_err(storage)?;
@@ -189,6 +252,12 @@ fn expected(file: &FileSpec, meta: &Meta) -> Result<Expected> {
         if pinned != said {
             return Err(contradiction(&file.name, &format!("{said} bytes"), &format!("{pinned} bytes")));
         }
+    }
+    if let Some(said) = meta.size.filter(|size| *size > file.most()) {
+        return Err(Error::ModelUnavailable(format!(
+            "{} has {said} bytes, as the hub says: no model's is as large; check the repository and HF_ENDPOINT",
+            file.name
+        )));
     }
     let etag_sha256 = Some(meta.etag.clone()).filter(|_| is_hex(64));
     if let (Some(pinned), Some(said)) = (&file.sha256, &etag_sha256) {

@@ -2,12 +2,14 @@
 //!
 //! Source: huggingface_hub 2.4, `file_download.py`; what it wrote is found here, and the other way round.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::{FileSpec, Source};
 use crate::error::{Error, Result};
+use crate::shards;
 
 /// The folders of one repository in the cache.
 #[derive(Debug, Clone)]
@@ -26,8 +28,9 @@ impl Layout {
         if !is_relative(&source.revision) {
             return bad("revision (a commit, a branch or a tag)", &source.revision);
         }
-        if let Some(file) = source.files.iter().find(|file| !is_relative(&file.name)) {
-            return bad("file name in a repository", &file.name);
+        let mut names = source.files.iter().flat_map(|file| file.instead.iter().chain([&file.name]));
+        if let Some(name) = names.find(|name| !is_relative(name)) {
+            return bad("file name in a repository", name);
         }
         let folder = format!("models--{}", source.repo_id.replace('/', "--"));
         Ok(Layout { locks: cache_dir.join(".locks").join(&folder), repo: cache_dir.join(folder) })
@@ -72,6 +75,27 @@ impl Layout {
             Ok(metadata) => metadata.is_file() && file.size.is_none_or(|size| size == metadata.len()),
             Err(_) => false,
         }
+    }
+
+    /// Whether the file is there, or what may stand in its place.
+    pub fn satisfies(&self, commit: &str, file: &FileSpec) -> bool {
+        let has = |name: &String| self.has(commit, &FileSpec::required(name));
+        let whole = |name: &String| {
+            has(name)
+                && (!name.ends_with(shards::INDEX)
+                    || self.listed(commit, name).is_ok_and(|names| names.iter().all(has)))
+        };
+        self.has(commit, file) || file.instead.iter().any(whole)
+    }
+
+    /// The files that an index in the snapshot lists.
+    ///
+    /// # Errors
+    /// `CorruptModel` for an index that is none.
+    pub fn listed(&self, commit: &str, index: &str) -> Result<BTreeSet<String>> {
+        let path = self.snapshot(commit).join(index);
+        let bytes = std::fs::read(&path).map_err(|error| Error::reading(&path, &error))?;
+        shards::listed(&bytes).map_err(|what| Error::CorruptModel(format!("{} {what}", path.display())))
     }
 
     pub fn is_absent(&self, commit: &str, name: &str) -> bool {

@@ -19,6 +19,7 @@ mod headers;
 mod job;
 mod layout;
 mod lock;
+mod proxy;
 mod retry;
 mod settings;
 mod storage;
@@ -36,6 +37,11 @@ use retry::Stop;
 pub use settings::{Settings, DEFAULT_ENDPOINT};
 use storage::storage_error;
 
+/// Bytes of a file of weights, at most; larger models are in several.
+const MOST_WEIGHTS: u64 = 64 << 30;
+/// Bytes of any other file, at most: tokenizers are the largest, with tens of megabytes.
+const MOST_OTHER: u64 = 256 << 20;
+
 /// One file of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSpec {
@@ -47,12 +53,25 @@ pub struct FileSpec {
     pub size: Option<u64>,
     /// Its sha256 in hex, where it is pinned.
     pub sha256: Option<String>,
+    /// Names of files that do in its place, the likeliest first. An index of weights stands for all that it lists.
+    pub instead: Vec<String>,
 }
 
 impl FileSpec {
     /// A file that must be there, with nothing pinned but what the revision pins.
     pub fn required(name: &str) -> Self {
-        FileSpec { name: name.to_owned(), required: true, size: None, sha256: None }
+        FileSpec { name: name.to_owned(), required: true, size: None, sha256: None, instead: Vec::new() }
+    }
+
+    /// The same file; where the repository does not have it, the first of these that it has will do.
+    pub fn or(self, instead: &[&str]) -> Self {
+        FileSpec { instead: instead.iter().map(|name| name.to_string()).collect(), ..self }
+    }
+
+    /// The longest that the file may be: as it is pinned, otherwise what no model's file of its kind is.
+    fn most(&self) -> u64 {
+        let kind = if self.name.ends_with(".safetensors") { MOST_WEIGHTS } else { MOST_OTHER };
+        self.size.unwrap_or(kind)
     }
 
     /// A file that is taken when the repository has it.
@@ -152,7 +171,7 @@ impl Hub {
 /// The snapshot, when all that is required is in it.
 fn find(layout: &Layout, source: &Source) -> Option<PathBuf> {
     let commit = layout.commit_of(&source.revision)?;
-    let whole = source.files.iter().filter(|file| file.required).all(|file| layout.has(&commit, file));
+    let whole = source.files.iter().filter(|file| file.required).all(|file| layout.satisfies(&commit, file));
     Some(layout.snapshot(&commit)).filter(|folder| whole && folder.is_dir())
 }
 
@@ -161,7 +180,8 @@ fn find(layout: &Layout, source: &Source) -> Option<PathBuf> {
 fn is_settled(layout: &Layout, source: &Source) -> bool {
     layout::is_commit(&source.revision)
         && source.files.iter().all(|file| {
-            layout.has(&source.revision, file) || (!file.required && layout.is_absent(&source.revision, &file.name))
+            layout.satisfies(&source.revision, file)
+                || (!file.required && layout.is_absent(&source.revision, &file.name))
         })
 }
 
@@ -173,7 +193,7 @@ fn offline_error(settings: &Settings, layout: &Layout, source: &Source) -> Error
         Some(commit) => {
             let required = source.files.iter().filter(|file| file.required);
             let names: Vec<_> =
-                required.filter(|file| !layout.has(&commit, file)).map(|file| file.name.as_str()).collect();
+                required.filter(|file| !layout.satisfies(&commit, file)).map(|file| file.name.as_str()).collect();
             format!("{} of {repo_id} at {revision} missing or of the wrong length in {place}", names.join(", "))
         }
     };

@@ -78,6 +78,8 @@ pub(super) struct Transfer<'a> {
     pub name: &'a str,
     pub meta: &'a Meta,
     pub expected: &'a Expected,
+    /// Bytes that are taken where nobody says how many there are.
+    pub most: u64,
 }
 
 impl Transfer<'_> {
@@ -139,7 +141,10 @@ impl Transfer<'_> {
         } else {
             self.restart(temp)?;
         }
-        let announced = number(&response, "content-length").map(|length| length + temp.length);
+        let announced = number(&response, "content-length").map(|length| length.saturating_add(temp.length));
+        if announced.is_some_and(|announced| announced > self.most) {
+            return Err(Failure::retry(format!("{announced:?} bytes are announced, more than any such file has")));
+        }
         if let (Some(announced), Some(size)) = (announced, self.expected.size) {
             if announced != size {
                 self.restart(temp)?;
@@ -173,9 +178,10 @@ impl Transfer<'_> {
                 break;
             }
             temp.append(&buffer[..count]).map_err(|error| storage_error("write", &temp.path, &error, size))?;
-            if size.is_some_and(|size| temp.length > size) {
+            if temp.length > size.unwrap_or(self.most) {
                 self.restart(temp)?;
-                return Err(Failure::retry(format!("more bytes came than the {} announced", size.unwrap_or(0))));
+                let (most, said) = size.map_or((self.most, "that any such file has"), |size| (size, "announced"));
+                return Err(Failure::retry(format!("more bytes came than the {most} {said}")));
             }
         }
         // A connection that was shut down to stop looks like an end.

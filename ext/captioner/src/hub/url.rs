@@ -27,11 +27,21 @@ pub(super) fn target(response: &Response<Body>, url: &Uri) -> Attempt<Option<Uri
     }
     let next = text(response, header::LOCATION.as_str()).and_then(|location| join(url, &location));
     match next {
+        Some(next) if is_downgrade(url, &next) => Err(Failure::Final(Error::ModelUnavailable(format!(
+            "{} redirects to {}, where anybody on the way could change the file; check HF_ENDPOINT and the proxy",
+            printable(url),
+            printable(&next)
+        )))),
         Some(next) => Ok(Some(next)),
         None => {
             Err(Failure::retry(format!("{} answered {} without a usable Location", printable(url), response.status())))
         }
     }
+}
+
+/// Would a request that was encrypted go on in the open?
+fn is_downgrade(from: &Uri, to: &Uri) -> bool {
+    from.scheme_str() == Some("https") && to.scheme_str() != Some("https")
 }
 
 fn join(base: &Uri, location: &str) -> Option<Uri> {
@@ -112,6 +122,26 @@ mod tests {
             assert_eq!(join(&base, location).unwrap().to_string(), expected);
         }
         assert!(join(&base, "https://").is_none());
+    }
+
+    #[test]
+    fn encryption_is_not_given_up_on_the_way() {
+        let answer = |location: &str| {
+            let response = Response::builder().status(302).header(header::LOCATION, location);
+            response.body(Body::builder().data("")).unwrap()
+        };
+        let secure: Uri = "https://h.co/a?token=1".parse().unwrap();
+        let Err(Failure::Final(Error::ModelUnavailable(message))) = target(&answer("http://cdn.co/x?sig=1"), &secure)
+        else {
+            panic!("it is followed")
+        };
+        assert!(message.contains("https://h.co/a redirects to http://cdn.co/x,"), "{message}");
+        for location in ["https://cdn.co/x", "//cdn.co/x", "/b", "c"] {
+            assert!(target(&answer(location), &secure).unwrap().is_some(), "{location}");
+        }
+        let open: Uri = "http://localhost:1/a".parse().unwrap();
+        assert!(target(&answer("http://localhost:2/b"), &open).unwrap().is_some());
+        assert!(target(&answer("https://cdn.co/b"), &open).unwrap().is_some());
     }
 
     #[test]

@@ -135,13 +135,17 @@ impl Matrix {
     pub fn new(rows: usize, cols: usize, storage: Storage) -> Result<Self> {
         let matrix =
             Self { rows, cols, storage, compute: Compute::Exact, activation_scales: ActivationScales::default() };
+        let wrong = || crate::Error::CorruptModel(format!("does not hold {rows}x{cols} values"));
+        // A shape comes from a configuration, which may say anything.
+        let count = rows.checked_mul(cols).ok_or_else(wrong)?;
+        let holds = |bytes: &Buffer, count: usize, size: usize| count.checked_mul(size) == Some(bytes.len());
         let fits = match &matrix.storage {
-            Storage::Float(kind, values) => values.len() == rows * cols * kind.size(),
-            Storage::Blocks { .. } => matrix.blocks()?.len() == rows * cols,
-            Storage::Int8 { codes, scales } => codes.len() == rows * cols && scales.1.len() == rows * scales.0.size(),
+            Storage::Float(kind, values) => holds(values, count, kind.size()),
+            Storage::Blocks { .. } => matrix.blocks()?.len() == count,
+            Storage::Int8 { codes, scales } => codes.len() == count && holds(&scales.1, rows, scales.0.size()),
         };
         if !fits {
-            return Err(crate::Error::CorruptModel(format!("does not hold {rows}x{cols} values")));
+            return Err(wrong());
         }
         Ok(matrix)
     }
@@ -279,5 +283,16 @@ mod tests {
         for len in [29, 31, 0] {
             assert!(Matrix::new(5, 3, Storage::Float(FloatType::F16, Buffer::owned(vec![0; len]))).is_err());
         }
+    }
+
+    #[test]
+    fn a_shape_that_cannot_be_multiplied_is_refused() {
+        let bytes = || Buffer::owned(vec![0; 8]);
+        // In wrapping arithmetic these are four values of two bytes, by an overflow of the values or of the bytes.
+        for rows in [(1 << 62) + 1, (1 << 61) + 1] {
+            assert!(Matrix::new(rows, 4, Storage::Float(FloatType::F16, bytes())).is_err(), "{rows}x4");
+        }
+        let scales = (FloatType::F16, bytes());
+        assert!(Matrix::new((1 << 61) + 1, 8, Storage::Int8 { codes: bytes(), scales }).is_err());
     }
 }

@@ -30,6 +30,8 @@ pub struct Family {
     pub part: fn(&str) -> Option<Part>,
     /// The canonical names of a checkpoint's tensors, or nothing if these are no tensors of the family.
     pub names: fn(&[&str]) -> Option<Box<dyn Names>>,
+    /// May this tensor, by its own name, be in a checkpoint although no part of the model asks for it?
+    pub spare: fn(&str) -> bool,
     /// Reads what a folder holds beside the tensors whose names are given.
     pub read: fn(&Path, &[&str]) -> Result<Parts>,
     /// A model from its parts and its tensors.

@@ -4,6 +4,7 @@ mod export;
 mod family;
 mod files;
 mod model;
+mod normalization;
 mod packing;
 mod parts;
 

@@ -1,19 +1,21 @@
 //! From a folder or a packed file to a model, and from a folder to a packed file.
 
 use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::family::Family;
+use super::files::parse_json;
 use super::model::Model;
 use super::parts::Parts;
 use super::FAMILIES;
 use crate::kernels::{Buffer, Compute, Isa, Matrix};
 use crate::weights::packed::{Contents, Form, Packed, Recipe, Writer, IDENTITY, RECIPE, RULES};
 use crate::weights::{Checkpoint, Scope, Source};
-use crate::{Error, Result};
+use crate::{foreign, Error, Result};
 
 /// The configuration's name in a folder (with `.json`) and among a packed file's parts.
 const CONFIG: &str = "config";
@@ -28,10 +30,24 @@ pub fn load(path: &Path, map: bool, compute: Compute) -> Result<Arc<dyn Model>> 
     Isa::check()?;
     if path.is_file() {
         let packed = Packed::open(path, map)?;
-        return (family(path)?.build)(&Parts::of(&packed), Scope::root(&packed, compute));
+        let built = (family(path)?.build)(&Parts::of(&packed), Scope::root(&packed, compute));
+        return built.map_err(|error| located(error, path));
     }
     let (family, checkpoint, parts) = open(path, map)?;
-    (family.build)(&parts, Scope::root(&checkpoint, compute))
+    let built = (family.build)(&parts, Scope::root(&checkpoint, compute));
+    let model = built.map_err(|error| located(error, path))?;
+    checkpoint.check_use(family.spare)?;
+    Ok(model)
+}
+
+/// The error with the model's place in front, where it does not say it already.
+fn located(error: Error, path: &Path) -> Error {
+    match &error {
+        Error::CorruptModel(what) | Error::UnsupportedModel(what) if what.contains(&path.display().to_string()) => {
+            error
+        }
+        _ => error.within(path),
+    }
 }
 
 /// The family of the checkpoint in the folder `path`, or of the packed file `path`. Reads the configuration only.
@@ -43,11 +59,13 @@ pub fn family(path: &Path) -> Result<&'static Family> {
         (path.to_path_buf(), Packed::open(path, true)?.metadata(CONFIG)?.as_bytes().to_vec())
     } else {
         let config = path.join("config.json");
-        let text = std::fs::read(&config).map_err(|error| Error::reading(&config, &error))?;
+        let text = std::fs::read(&config).map_err(|error| match foreign::in_folder(path, "config.json") {
+            Some(advice) if error.kind() == ErrorKind::NotFound => Error::UnsupportedModel(advice),
+            _ => Error::reading(&config, &error),
+        })?;
         (config, text)
     };
-    let config: Value =
-        serde_json::from_slice(&text).map_err(|error| Error::CorruptModel(format!("{}: {error}", place.display())))?;
+    let config: Value = parse_json(&place, &text)?;
     let kind = config["model_type"].as_str().unwrap_or_default();
     FAMILIES.iter().copied().find(|family| family.model_types.contains(&kind)).ok_or_else(|| {
         let known: Vec<&str> = FAMILIES.iter().flat_map(|family| family.model_types).copied().collect();
@@ -67,10 +85,27 @@ pub(super) fn open(dir: &Path, map: bool) -> Result<(&'static Family, Checkpoint
     let tensors = checkpoint.tensors();
     let names = (family.names)(&tensors).ok_or_else(|| {
         let types = family.model_types.join(" or ");
-        Error::UnsupportedModel(format!("the weights in {} are not those of a {types} model", dir.display()))
+        let found = prefixed(family, &tensors).unwrap_or_else(|| format!("are not those of a {types} model"));
+        Error::UnsupportedModel(format!("the weights in {} {found}", dir.display()))
     })?;
-    let parts = (family.read)(dir, &tensors)?;
+    let parts = (family.read)(dir, &tensors).map_err(|error| located(error, dir))?;
     Ok((family, checkpoint.named(names), parts))
+}
+
+/// What training tools put in front of every tensor's name, and who does.
+const WRAPPERS: [(&str, &str); 3] =
+    [("_orig_mod.", "torch.compile"), ("module.", "DataParallel"), ("base_model.model.", "peft")];
+
+/// What is said of a family's weights under names that a wrapper of the model has lengthened.
+fn prefixed(family: &Family, tensors: &[&str]) -> Option<String> {
+    let (prefix, tool) = WRAPPERS.into_iter().find(|(prefix, _)| {
+        let bare: Option<Vec<&str>> = tensors.iter().map(|name| name.strip_prefix(prefix)).collect();
+        bare.is_some_and(|bare| (family.names)(&bare).is_some())
+    })?;
+    Some(format!(
+        "have names that begin with {prefix:?}, which {tool} adds. Save the model that it wraps, or rename them once in \
+         Python: {{name.removeprefix(\"{prefix}\"): tensor for name, tensor in tensors.items()}}"
+    ))
 }
 
 /// The recipe by which the checkpoint in `dir` is packed: the one that was asked for, or its own if it is quantized already.
@@ -90,6 +125,7 @@ pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn 
     let (family, checkpoint, parts) = open(dir, true)?;
     // Loading the model is what says which tensors it has, and checks their shapes.
     let requests = requests(family, &parts, &checkpoint)?;
+    checkpoint.check_use(family.spare)?;
     let form = |request: &Request| request.form(recipe, family);
 
     let mut contents = Contents::default();

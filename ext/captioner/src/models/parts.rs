@@ -64,12 +64,17 @@ impl Parts {
         self.blobs.insert(name, Blob { dtype: dtype(name), bytes: Buffer::owned(bytes) });
     }
 
+    /// Is there such a configuration?
+    pub fn has(&self, name: &str) -> bool {
+        self.texts.contains_key(name)
+    }
+
     /// A configuration's text.
     ///
     /// # Errors
     /// `CorruptModel` if there is none.
     pub fn text(&self, name: &str) -> Result<&str> {
-        let missing = || Error::CorruptModel(format!("the packed file has no {name}; delete it to have it made anew"));
+        let missing = || Error::CorruptModel(format!("a packed file has no {name}; it was not made by this version"));
         self.texts.get(name).map(String::as_str).ok_or_else(missing)
     }
 
@@ -104,7 +109,7 @@ impl Parts {
     }
 
     fn blob(&self, name: &str) -> Result<&Buffer> {
-        let missing = || Error::CorruptModel(format!("the packed file has no {name}; delete it to have it made anew"));
+        let missing = || Error::CorruptModel(format!("a packed file has no {name}; it was not made by this version"));
         self.blobs.get(name).map(|blob| &blob.bytes).ok_or_else(missing)
     }
 

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use flate2::read::ZlibDecoder;
 use tokenizers::Tokenizer;
 
+use super::tokenizer::parse;
 use crate::kernels::Buffer;
 use crate::{Error, Result};
 
@@ -60,7 +61,7 @@ impl TextEncoder {
             Some(tokenizer) => tokenizer,
             None => {
                 let damaged = |error| Error::CorruptModel(format!("the model's tokenizer.json is damaged: {error}"));
-                let made = Tokenizer::from_bytes(self.json()?).map_err(damaged)?;
+                let made = parse(&self.json()?).map_err(damaged)?;
                 // Whoever else was making one keeps theirs.
                 self.tokenizer.get_or_init(|| made)
             }

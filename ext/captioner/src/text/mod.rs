@@ -2,8 +2,10 @@
 
 mod encoder;
 mod prompt;
+mod tokenizer;
 mod vocabulary;
 
 pub use encoder::TextEncoder;
 pub use prompt::{Prompt, PromptBuilder};
-pub use vocabulary::{open_tokenizer, special_ids, Vocabulary};
+pub use tokenizer::{end_id, open_tokenizer, special_ids};
+pub use vocabulary::Vocabulary;

@@ -1,10 +1,8 @@
 //! From token ids to text, by a table: a byte-level tokenizer's JSON is needed once, to make it.
 
-use std::collections::HashSet;
-use std::path::Path;
+use tokenizers::Tokenizer;
 
-use tokenizers::{DecoderWrapper, Tokenizer};
-
+use super::tokenizer::end_id;
 use crate::{Error, Result};
 
 /// The bytes of every token, end to end.
@@ -26,15 +24,20 @@ impl Vocabulary {
         Ok(Self { bytes, ends })
     }
 
-    /// The table of a tokenizer's tokens from id 0 on, at most `most` of them; those that are `silent` have no text.
+    /// The table of a tokenizer's tokens from id 0 on, at most `most` of them; those that are `silent` have no text, nor have ids
+    /// without a token.
     ///
     /// # Errors
     /// `CorruptModel` for a tokenizer without tokens.
     pub fn of(tokenizer: &Tokenizer, most: usize, silent: impl Fn(u32) -> bool) -> Result<Self> {
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-        for id in 0..tokenizer.get_vocab_size(true).min(most) as u32 {
-            if let Some(token) = tokenizer.id_to_token(id).filter(|_| !silent(id)) {
-                bytes.extend(token_bytes(&token));
+        let added = tokenizer.get_added_tokens_decoder();
+        for id in 0..end_id(tokenizer).min(most) as u32 {
+            match added.get(&id) {
+                _ if silent(id) => {}
+                // No bytes are encoded in it, however much its letters look like it.
+                Some(token) => bytes.extend(token.content.as_bytes()),
+                None => bytes.extend(tokenizer.id_to_token(id).iter().flat_map(|token| token_bytes(token))),
             }
             ends.push(bytes.len() as u32);
         }
@@ -59,29 +62,8 @@ impl Vocabulary {
     }
 }
 
-/// Reads a `tokenizer.json`.
-///
-/// # Errors
-/// `CorruptModel` for a tokenizer that is damaged, `UnsupportedModel` for one that is not of the byte-level kind, and those of
-/// reading.
-pub fn open_tokenizer(path: &Path) -> Result<Tokenizer> {
-    let bytes = std::fs::read(path).map_err(|error| Error::reading(path, &error))?;
-    let tokenizer = Tokenizer::from_bytes(bytes)
-        .map_err(|error| Error::CorruptModel(format!("{} is not a tokenizer: {error}", path.display())))?;
-    if !matches!(tokenizer.get_decoder(), Some(DecoderWrapper::ByteLevel(_))) {
-        return Err(Error::UnsupportedModel(format!("{} is not a byte-level tokenizer", path.display())));
-    }
-    Ok(tokenizer)
-}
-
-/// The tokens that a tokenizer marks as special.
-pub fn special_ids(tokenizer: &Tokenizer) -> HashSet<u32> {
-    let added = tokenizer.get_added_tokens_decoder();
-    added.into_iter().filter(|(_, token)| token.special).map(|(id, _)| id).collect()
-}
-
 /// The bytes that a byte-level token stands for: each of its characters is one byte (GPT-2, `bytes_to_unicode`). A token
-/// with other characters, such as an added one, stands for itself.
+/// with other characters stands for itself.
 fn token_bytes(token: &str) -> Vec<u8> {
     token.chars().map(byte_of).collect::<Option<Vec<u8>>>().unwrap_or_else(|| token.as_bytes().to_vec())
 }
@@ -97,6 +79,8 @@ fn byte_of(c: char) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tokenizer::tests::json;
+    use super::super::tokenizer::{parse, special_ids};
     use super::*;
 
     #[test]
@@ -119,32 +103,23 @@ mod tests {
 
     #[test]
     fn a_table_decodes_whole_sequences_without_special_tokens() {
-        let json = r#"{
-            "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "pre_tokenizer": null,
-            "post_processor": null,
-            "added_tokens": [
-                {"id": 0, "content": "<end>", "single_word": false, "lstrip": false, "rstrip": false,
-                 "normalized": false, "special": true},
-                {"id": 4, "content": "  ", "single_word": false, "lstrip": false, "rstrip": false,
-                 "normalized": true, "special": false}
-            ],
-            "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
-            "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-                      "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "merges": [],
-                      "vocab": {"<end>": 0, "Ġa": 1, "Ã": 2, "©": 3}}
-        }"#;
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("tokenizer.json");
-        std::fs::write(&path, json).unwrap();
-        let tokenizer = open_tokenizer(&path).unwrap();
+        let tokenizer = parse(json(&[(0, "<end>", true), (4, "  ", false)]).as_bytes()).unwrap();
         let special = special_ids(&tokenizer);
-        assert_eq!(special, HashSet::from([0]));
         let table = Vocabulary::of(&tokenizer, 100, |id| special.contains(&id)).unwrap();
         // Two tokens are the bytes of one character.
         assert_eq!(table.text(&[1, 2, 3, 4, 1, 0]), " aé   a");
         assert_eq!(table.text(&[2]), "\u{fffd}");
         assert_eq!(Vocabulary::of(&tokenizer, 2, |_| false).unwrap().text(&[0, 1, 2]), "<end> a");
-        std::fs::write(&path, json.replace("ByteLevel\", \"add", "Fuse\", \"add")).unwrap();
-        assert!(matches!(open_tokenizer(&path), Err(Error::UnsupportedModel(_))));
+    }
+
+    #[test]
+    fn added_tokens_print_as_themselves() {
+        let added = [(4, "déjà", false), (5, "🎉", false), (9, "[ball]", false)];
+        let tokenizer = parse(json(&added).as_bytes()).unwrap();
+        let table = Vocabulary::of(&tokenizer, 100, |_| false).unwrap();
+        // 6 to 8 are no tokens, 1 and 2 with 3 are bytes.
+        assert_eq!(table.text(&[4, 1, 5, 6, 7, 8, 9, 2, 3, 10]), "déjà a🎉[ball]é");
+        assert_eq!(table.parts().1.len(), 10);
+        assert_eq!(Vocabulary::of(&tokenizer, 5, |_| false).unwrap().text(&[4, 5, 9]), "déjà");
     }
 }

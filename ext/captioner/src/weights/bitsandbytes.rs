@@ -75,6 +75,15 @@ pub fn row_scales(name: &str) -> String {
     format!("{}{ROW_SCALES}", name.strip_suffix(".weight").unwrap_or(name))
 }
 
+/// Is the tensor `name` a part of how bitsandbytes stores a weight that `is_weight` knows by its name?
+pub fn owner(name: &str, is_weight: impl Fn(&str) -> bool) -> bool {
+    let states = [Codebook::Nf4, Codebook::Fp4].map(|code| state_name("", code));
+    let parts = [".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map", &states[0], &states[1]];
+    let of_blocks = parts.iter().filter_map(|end| name.strip_suffix(end)).any(&is_weight);
+    let layer = name.strip_suffix(ROW_SCALES).or_else(|| name.strip_suffix(".weight_format"));
+    of_blocks || layer.is_some_and(|layer| is_weight(&format!("{layer}.weight")))
+}
+
 /// The name under which an 8-bit weight's order is stored.
 pub fn row_format(name: &str) -> String {
     format!("{name}_format")

@@ -1,24 +1,27 @@
 //! A checkpoint folder: one `model.safetensors`, or the shards that `model.safetensors.index.json` lists.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use memmap2::Mmap;
 use safetensors::tensor::{TensorInfo, TensorView};
 use safetensors::{Dtype, SafeTensors};
 
-use super::{bitsandbytes, Canonical, Names, Source};
+use super::folder::weight_files;
+use super::{bitsandbytes, flattened, Canonical, Names, Source};
 use crate::kernels::{BlockScales, Buffer, Matrix, Storage};
 use crate::quant::{FloatType, Floats, ScalesRef};
-use crate::{Error, Result};
+use crate::{foreign, Error, Result};
 
 /// The tensors of a checkpoint, mapped from its files (or read into memory, for volumes where somebody may truncate a
 /// file while it is in use).
 pub struct Checkpoint {
     tensors: HashMap<String, Entry>,
     names: Box<dyn Names>,
+    /// Names of the tensors that were asked for, as the files have them.
+    asked: Mutex<HashSet<String>>,
 }
 
 struct Entry {
@@ -37,13 +40,15 @@ impl Checkpoint {
         let mut tensors = HashMap::new();
         for path in weight_files(dir)? {
             let bytes = open_file(&path, map)?;
-            let damaged = |error| {
-                Error::CorruptModel(format!(
-                    "{} is not a complete safetensors file ({error}); delete it and fetch it again",
-                    path.display()
-                ))
-            };
-            let (header, metadata) = SafeTensors::read_metadata(bytes.as_slice()).map_err(damaged)?;
+            let (header, metadata) = SafeTensors::read_metadata(bytes.as_slice()).map_err(|error| {
+                Error::CorruptModel(match foreign::disguise(bytes.as_slice()) {
+                    Some(disguise) => format!("{} {disguise}", path.display()),
+                    None => {
+                        let (path, remedy) = (path.display(), foreign::remedy(&path));
+                        format!("{path} is not a complete safetensors file ({error}); {remedy}")
+                    }
+                })
+            })?;
             let file = Arc::new(path.clone());
             for (name, info) in metadata.tensors() {
                 let (start, end) = info.data_offsets;
@@ -51,7 +56,7 @@ impl Checkpoint {
                 tensors.insert(name, Entry { file: file.clone(), bytes, info: info.clone() });
             }
         }
-        Ok(Self { tensors, names: Box::new(Canonical) })
+        Ok(Self { tensors, names: Box::new(Canonical), asked: Mutex::default() })
     }
 
     /// The same weights, asked for by the canonical names that `names` translates.
@@ -66,6 +71,23 @@ impl Checkpoint {
         names
     }
 
+    /// Are all tensors in use that `is_spare` does not let go unused? Asked after a model has been built.
+    ///
+    /// # Errors
+    /// `CorruptModel` with the name of one that no model asked for: another configuration's weights.
+    pub fn check_use(&self, is_spare: impl Fn(&str) -> bool) -> Result<()> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_used = |name: &str| asked.contains(name) || bitsandbytes::owner(name, |owner| asked.contains(owner));
+        let unused: Vec<&str> = self.tensors().into_iter().filter(|name| !is_used(name) && !is_spare(name)).collect();
+        let Some(name) = unused.first() else { return Ok(()) };
+        let (file, others) = (self.tensors[*name].file.display(), unused.len() - 1);
+        let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+        Err(Error::CorruptModel(format!(
+            "tensor {name}{others} in {file} belongs to no part of the model that config.json describes; the weights and \
+             config.json do not belong together"
+        )))
+    }
+
     /// Does it have weights in 4 or 8 bits as bitsandbytes stores them?
     pub fn is_quantized(&self) -> bool {
         self.tensors.keys().any(|name| bitsandbytes::is_state(name) || name.ends_with(bitsandbytes::ROW_SCALES))
@@ -75,7 +97,10 @@ impl Checkpoint {
     fn entry(&self, name: &str) -> Result<(&Entry, String)> {
         let own = self.names.stored(name).into_owned();
         match self.tensors.get(&own) {
-            Some(entry) => Ok((entry, own)),
+            Some(entry) => {
+                self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(own.clone());
+                Ok((entry, own))
+            }
             None => Err(Error::CorruptModel(format!(
                 "tensor {own} is missing from {}; the weights and config.json do not belong together",
                 self.tensors.values().next().map_or_else(String::new, |e| e.file.display().to_string())
@@ -189,7 +214,8 @@ impl Checkpoint {
 }
 
 fn matrix(own: &str, entry: &Entry, shape: &[usize], storage: Storage) -> Result<Matrix> {
-    Matrix::new(shape[0], shape[1..].iter().product(), storage)
+    flattened(shape)
+        .and_then(|(rows, cols)| Matrix::new(rows, cols, storage))
         .map_err(|error| Error::CorruptModel(format!("tensor {own} in {}: {error}", entry.file.display())))
 }
 
@@ -201,38 +227,9 @@ pub(super) fn open_file(path: &Path, map: bool) -> Result<Buffer> {
     }
     let file = File::open(path).map_err(reading)?;
     if file.metadata().map_err(reading)?.len() == 0 {
-        return Err(Error::CorruptModel(format!("{} is empty; delete it and fetch it again", path.display())));
+        return Err(Error::CorruptModel(format!("{} is empty; {}", path.display(), foreign::remedy(path))));
     }
     // SAFETY: a mapped file must not be truncated while it is in use. Downloads are renamed into place and never
     // rewritten; for other volumes there is `map = false`.
     Ok(Buffer::mapped(unsafe { Mmap::map(&file) }.map_err(reading)?))
-}
-
-/// The weight files of a folder, in a fixed order.
-fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
-    let single = dir.join("model.safetensors");
-    let index = dir.join("model.safetensors.index.json");
-    if single.exists() {
-        return Ok(vec![single]);
-    }
-    if index.exists() {
-        let text = std::fs::read(&index).map_err(|error| Error::reading(&index, &error))?;
-        let damaged = |what: String| Error::CorruptModel(format!("{}: {what}", index.display()));
-        let json: serde_json::Value = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-        let map = json["weight_map"].as_object().ok_or_else(|| damaged("has no weight_map".into()))?;
-        let names: BTreeSet<&str> = map.values().filter_map(serde_json::Value::as_str).collect();
-        if let Some(name) = names.iter().find(|name| name.contains(['/', '\\'])) {
-            return Err(damaged(format!("names a file outside its folder: {name}")));
-        }
-        return Ok(names.into_iter().map(|name| dir.join(name)).collect());
-    }
-    if dir.join("pytorch_model.bin").exists() {
-        return Err(Error::UnsupportedModel(format!(
-            "{} holds pytorch_model.bin, a pickle, which can run code when it is read. Convert it once in Python: \
-             safetensors.torch.save_file(torch.load(\"pytorch_model.bin\", weights_only=True), \"model.safetensors\"), \
-             or use a revision that has model.safetensors",
-            dir.display()
-        )));
-    }
-    Err(Error::NotFound(single))
 }

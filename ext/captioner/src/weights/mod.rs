@@ -3,6 +3,7 @@
 
 pub mod bitsandbytes;
 mod checkpoint;
+mod folder;
 mod names;
 pub mod packed;
 
@@ -12,7 +13,7 @@ pub use checkpoint::Checkpoint;
 pub use names::{Canonical, Names};
 
 use crate::kernels::{ActivationScales, Buffer, Compute, Matrix};
-use crate::Result;
+use crate::{Error, Result};
 
 /// A set of named tensors. Every method checks the shape and names the tensor in its error.
 pub trait Source {
@@ -29,6 +30,16 @@ pub trait Source {
     }
     /// The bytes of all weights, mapped or in memory.
     fn buffers(&self) -> Vec<Buffer>;
+}
+
+/// Rows and columns of a shape: all dimensions but the first are flattened.
+///
+/// # Errors
+/// `CorruptModel` for a shape that cannot be: it may come from a configuration, which may say anything.
+fn flattened(shape: &[usize]) -> Result<(usize, usize)> {
+    let rows = shape.first().copied();
+    let cols = shape.iter().skip(1).try_fold(1usize, |cols, side| cols.checked_mul(*side));
+    rows.zip(cols).ok_or_else(|| Error::CorruptModel(format!("no tensor can have the shape {shape:?}")))
 }
 
 /// A place in the tree of names.

@@ -4,6 +4,11 @@
 //! `FUZZ_RUNS` sets how many inputs each target gets and `FUZZ_SEED` where the generator begins; what fails is written to
 //! the folder that `FUZZ_OUT` names.
 
+// Each test file uses a part of this.
+#![allow(dead_code)]
+
+pub mod json;
+
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 

@@ -11,7 +11,7 @@ const CODES_AT_ONCE: usize = 1 << 14;
 
 /// LZW into the frame's place on the canvas.
 pub(super) fn unpack(
-    mut input: Reader<'_>,
+    input: Reader<'_>,
     frame: &Frame,
     canvas: &mut [u8],
     stride: usize,
@@ -20,80 +20,122 @@ pub(super) fn unpack(
     if frame.code_bits > 12 {
         return Err(Failure::unreadable("its code size is out of range"));
     }
-    let broken = || Failure::unreadable("its compressed data is broken");
     let mut target = Target { frame, canvas, stride, x: 0, y: 0, step: if frame.interlaced { 8 } else { 1 } };
-    let clear = 1usize << frame.code_bits;
-    let end = clear + 1;
-    let (mut suffix, mut prefix) = (vec![0u8; TABLE], vec![0u16; TABLE]);
+    let (mut codes, mut table) = (Codes::new(input), Table::new(frame.code_bits));
     let mut text = Vec::with_capacity(TABLE);
-    let (mut next, mut code_size) = (clear + 2, u32::from(frame.code_bits) + 1);
-    let mut last: Option<(usize, u8)> = None;
-    let (mut bits, mut bit_count) = (0u32, 0u32);
-    let mut block: &[u8] = &[];
     for count in 0usize.. {
         if count % CODES_AT_ONCE == 0 {
             context.go_on()?;
         }
-        while bit_count < code_size {
-            while block.is_empty() {
-                block = input.block()?;
-            }
-            bits |= u32::from(block[0]) << bit_count;
-            block = &block[1..];
-            bit_count += 8;
-        }
-        let code = (bits & ((1 << code_size) - 1)) as usize;
-        bits >>= code_size;
-        bit_count -= code_size;
-        if code == clear {
-            (next, code_size, last) = (clear + 2, u32::from(frame.code_bits) + 1, None);
-            continue;
-        }
-        if code == end {
-            return Err(Failure::unreadable("its pixels end too early"));
-        }
-        text.clear();
-        match last {
-            None if code > clear => return Err(broken()),
-            None => {
-                text.push(code as u8);
-                last = Some((code, code as u8));
-            }
-            Some((last_code, last_first)) => {
-                if code > next {
-                    return Err(broken());
+        match codes.next(table.code_size)? {
+            code if code == table.clear => table.empty(),
+            code if code == table.clear + 1 => return Err(Failure::unreadable("its pixels end too early")),
+            code => {
+                if !table.spell(code, &mut text) {
+                    return Err(Failure::unreadable("its compressed data is broken"));
                 }
-                let mut at = code;
-                if code == next {
-                    text.push(last_first);
-                    at = last_code;
-                }
-                while at >= clear {
-                    if at >= TABLE || text.len() >= TABLE {
-                        return Err(broken());
+                for &index in text.iter().rev() {
+                    if target.put(index) {
+                        return Ok(());
                     }
-                    text.push(suffix[at]);
-                    at = usize::from(prefix[at]);
                 }
-                let first = at as u8;
-                text.push(first);
-                if next < TABLE {
-                    (suffix[next], prefix[next]) = (first, last_code as u16);
-                    if next + 1 == 1 << code_size && code_size < 12 {
-                        code_size += 1;
-                    }
-                    next += 1;
-                }
-                last = Some((code, first));
-            }
-        }
-        for &index in text.iter().rev() {
-            if target.put(index) {
-                return Ok(());
             }
         }
     }
     Ok(())
+}
+
+/// Codes, lowest bits first, across blocks.
+struct Codes<'a> {
+    input: Reader<'a>,
+    block: &'a [u8],
+    bits: u32,
+    bit_count: u32,
+}
+
+impl<'a> Codes<'a> {
+    fn new(input: Reader<'a>) -> Self {
+        Self { input, block: &[], bits: 0, bit_count: 0 }
+    }
+
+    fn next(&mut self, size: u32) -> Result<usize, Failure> {
+        while self.bit_count < size {
+            while self.block.is_empty() {
+                self.block = self.input.block()?;
+            }
+            self.bits |= u32::from(self.block[0]) << self.bit_count;
+            self.block = &self.block[1..];
+            self.bit_count += 8;
+        }
+        let code = (self.bits & ((1 << size) - 1)) as usize;
+        self.bits >>= size;
+        self.bit_count -= size;
+        Ok(code)
+    }
+}
+
+/// What codes stand for: one index, or what another code stands for and one index more.
+struct Table {
+    suffix: Vec<u8>,
+    prefix: Vec<u16>,
+    /// Empties the table; the code after it ends the pixels.
+    clear: usize,
+    next: usize,
+    code_size: u32,
+    /// The code before this one, and the first index that it stands for.
+    last: Option<(usize, u8)>,
+}
+
+impl Table {
+    fn new(code_bits: u8) -> Self {
+        let (clear, code_size) = (1 << code_bits, u32::from(code_bits) + 1);
+        Self { suffix: vec![0; TABLE], prefix: vec![0; TABLE], clear, next: clear + 2, code_size, last: None }
+    }
+
+    fn empty(&mut self) {
+        (self.next, self.code_size, self.last) = (self.clear + 2, self.clear.ilog2() + 1, None);
+    }
+
+    /// The indices of a code, last first, into `text`; false for a code that cannot stand here.
+    fn spell(&mut self, code: usize, text: &mut Vec<u8>) -> bool {
+        text.clear();
+        let Some((last_code, last_first)) = self.last else {
+            text.push(code as u8);
+            self.last = Some((code, code as u8));
+            return code < self.clear;
+        };
+        if code > self.next {
+            return false;
+        }
+        let mut at = code;
+        if code == self.next {
+            text.push(last_first);
+            at = last_code;
+        }
+        while at >= self.clear {
+            if at >= TABLE || text.len() >= TABLE {
+                return false;
+            }
+            text.push(self.suffix[at]);
+            at = usize::from(self.prefix[at]);
+        }
+        let first = at as u8;
+        text.push(first);
+        self.add(last_code, first);
+        self.last = Some((code, first));
+        true
+    }
+
+    fn add(&mut self, prefix: usize, suffix: u8) {
+        if self.next >= TABLE {
+            return;
+        }
+        (self.suffix[self.next], self.prefix[self.next]) = (suffix, prefix as u16);
+        if self.next + 1 == 1 << self.code_size && self.code_size < 12 {
+            self.code_size += 1;
+        }
+        self.next += 1;
+    }
 }
 
 /// Where the next pixel goes.

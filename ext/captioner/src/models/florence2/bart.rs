@@ -6,7 +6,7 @@
 use candle_core::Tensor;
 
 use super::config::TextConfig;
-use super::names::TOKEN_EMBEDDINGS;
+use super::names::{OUTPUT, TOKEN_EMBEDDINGS};
 use crate::kernels::{Matrix, Regime};
 use crate::nn::{
     add, rows, CachedAttention, CrossAttention, Embedding, LayerNorm, Linear, Mlp, RowCache, SelfAttention,
@@ -18,15 +18,19 @@ use crate::Result;
 /// Positions start at row 2 of the table, a legacy of fairseq's padding index.
 const POSITION_OFFSET: usize = 2;
 
-/// The token table, shared by the encoder, the decoder and the output layer.
-pub fn token_table(config: &TextConfig, root: &Scope) -> Result<Matrix> {
-    let name = TOKEN_EMBEDDINGS.into_iter().find(|name| root.contains(name)).unwrap_or(TOKEN_EMBEDDINGS[0]);
-    root.matrix(name, config.vocab_size, config.d_model)
+/// The token table, shared by the encoder and the decoder, and the output layer's matrix: the same one, unless there is an
+/// `own_output`.
+pub fn token_tables(config: &TextConfig, root: &Scope, own_output: bool) -> Result<(Matrix, Matrix)> {
+    let read = |name| root.matrix(name, config.vocab_size, config.d_model);
+    let is_table = |name: &&str| root.contains(name) && !(own_output && *name == OUTPUT);
+    let table = read(TOKEN_EMBEDDINGS.into_iter().find(is_table).unwrap_or(TOKEN_EMBEDDINGS[0]))?;
+    let output = if own_output { read(OUTPUT)? } else { table.clone() };
+    Ok((table, output))
 }
 
 /// Token rows, scaled if the configuration says so.
 pub fn token_embedding(config: &TextConfig, table: &Matrix) -> Embedding {
-    let scale = if config.scale_embedding { (config.d_model as f32).sqrt() } else { 1.0 };
+    let scale = if config.scales_embedding() { (config.d_model as f32).sqrt() } else { 1.0 };
     Embedding::new(table.clone(), scale)
 }
 
@@ -123,8 +127,8 @@ pub struct DecoderState {
 }
 
 impl Decoder {
-    /// Reads the decoder at `root`'s `language_model`; `table` is the token table.
-    pub fn load(config: &TextConfig, table: &Matrix, root: &Scope) -> Result<Self> {
+    /// Reads the decoder at `root`'s `language_model`; `table` is the token table, `output` the output layer's matrix.
+    pub fn load(config: &TextConfig, table: &Matrix, output: Matrix, root: &Scope) -> Result<Self> {
         let (d, scope) = (config.d_model, root.pp("language_model.model.decoder"));
         let layers = (0..config.decoder_layers)
             .map(|layer| {
@@ -147,7 +151,7 @@ impl Decoder {
             positions: positions(config, &scope)?,
             norm: LayerNorm::load(d, scope.pp("layernorm_embedding"))?,
             layers,
-            head: Linear::new(table.clone(), bias),
+            head: Linear::new(output, bias),
         })
     }
 

@@ -4,11 +4,16 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer};
 
+use super::geometry;
 use super::names::Naming;
-use crate::generate::{EarlyStopping, Settings};
+use super::vision_config::VisionConfig;
+use crate::generate::{token_ids, EarlyStopping, Settings};
 use crate::models::files::read_json;
 use crate::nn::Activation;
 use crate::{Error, Result};
+
+/// More than any model has of anything, and little enough that products of two are exact.
+const LARGEST_SIZE: usize = 1 << 24;
 
 /// The whole configuration of a Florence-2 checkpoint.
 #[derive(Debug, Clone, Deserialize)]
@@ -17,59 +22,7 @@ pub struct Config {
     pub vision_config: VisionConfig,
     /// BART, and in Microsoft's layout the effective generation settings.
     pub text_config: TextConfig,
-}
-
-/// DaViT (`davit` in Microsoft's layout, `florence_vision` in the native one).
-#[derive(Debug, Clone, Deserialize)]
-pub struct VisionConfig {
-    #[serde(default = "default::in_channels")]
-    pub in_channels: usize,
-    #[serde(alias = "dim_embed")]
-    pub embed_dim: Vec<usize>,
-    pub depths: Vec<usize>,
-    pub num_heads: Vec<usize>,
-    pub num_groups: Vec<usize>,
-    pub patch_size: Vec<usize>,
-    pub patch_stride: Vec<usize>,
-    pub patch_padding: Vec<usize>,
-    pub patch_prenorm: Vec<bool>,
-    pub window_size: usize,
-    #[serde(default = "default::mlp_ratio")]
-    pub mlp_ratio: f64,
-    #[serde(default = "default::yes")]
-    pub qkv_bias: bool,
-    #[serde(default = "default::activation")]
-    pub activation_function: Activation,
-    pub projection_dim: usize,
-    /// Native layout.
-    max_position_embeddings: Option<usize>,
-    /// Microsoft's layout.
-    image_pos_embed: Option<ImagePositions>,
-    visual_temporal_embedding: Option<TemporalPositions>,
-    image_feature_source: Option<Vec<FeatureSource>>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct ImagePositions {
-    r#type: String,
-    max_pos_embeddings: usize,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct TemporalPositions {
-    r#type: String,
-}
-
-/// Which tokens the projector hands on, in the order of the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FeatureSource {
-    /// One token: the mean over the grid.
-    SpatialAvgPool,
-    /// The grid, averaged over frames; with one frame, the grid itself.
-    TemporalAvgPool,
-    /// The grid of the last frame.
-    LastFrame,
+    tie_word_embeddings: Option<bool>,
 }
 
 /// BART.
@@ -86,8 +39,8 @@ pub struct TextConfig {
     pub max_position_embeddings: usize,
     #[serde(default = "default::activation")]
     pub activation_function: Activation,
-    #[serde(default)]
-    pub scale_embedding: bool,
+    scale_embedding: Option<bool>,
+    tie_word_embeddings: Option<bool>,
     #[serde(flatten)]
     generation: GenerationFile,
 }
@@ -104,7 +57,8 @@ struct GenerationFile {
     #[serde(default, deserialize_with = "present")]
     forced_eos_token_id: Option<Option<u32>>,
     decoder_start_token_id: Option<u32>,
-    eos_token_id: Option<u32>,
+    #[serde(default, with = "token_ids")]
+    eos_token_id: Vec<u32>,
 }
 
 /// Keeps `null` apart from an absent key.
@@ -115,15 +69,6 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Op
 mod default {
     use crate::nn::Activation;
 
-    pub fn in_channels() -> usize {
-        3
-    }
-    pub fn mlp_ratio() -> f64 {
-        4.0
-    }
-    pub fn yes() -> bool {
-        true
-    }
     pub fn activation() -> Activation {
         Activation::Gelu
     }
@@ -171,13 +116,20 @@ impl Config {
             || zero(&vision.embed_dim)
             || zero(&vision.num_heads)
             || zero(&vision.num_groups)
-            || zero(&vision.patch_size)
-            || zero(&vision.patch_stride)
-            || vision.window_size == 0
             || vision.in_channels != 3
         {
             return Err("a size of the vision tower is zero, or its input does not have 3 channels".into());
         }
+        let mut sizes: Vec<usize> = [&vision.embed_dim, &vision.depths].into_iter().flatten().copied().collect();
+        sizes.extend([text.d_model, text.encoder_ffn_dim, text.decoder_ffn_dim, text.max_position_embeddings]);
+        sizes.extend([text.encoder_layers, text.decoder_layers, text.vocab_size, vision.image_positions()]);
+        if let Some(size) = sizes.into_iter().find(|size| *size > LARGEST_SIZE) {
+            return Err(format!("a size of {size} is not plausible"));
+        }
+        if !(0.0..=64.0).contains(&vision.mlp_ratio) {
+            return Err(format!("an mlp_ratio of {} is not plausible", vision.mlp_ratio));
+        }
+        geometry::check(vision)?;
         for (stage, dim) in vision.embed_dim.iter().enumerate() {
             if dim % vision.num_heads[stage] != 0 || dim % vision.num_groups[stage] != 0 {
                 return Err(format!("stage {stage}: {dim} channels do not divide into its heads and groups"));
@@ -193,13 +145,17 @@ impl Config {
         if text.vocab_size == 0 || text.max_position_embeddings < 2 {
             return Err("vocab_size or max_position_embeddings is too small to generate anything".into());
         }
-        if vision.image_pos_embed.as_ref().is_some_and(|p| p.r#type != "learned_abs_2d") {
-            return Err("image_pos_embed is not of type learned_abs_2d".into());
+        vision.check_positions()
+    }
+
+    /// Is the output layer the token table? Microsoft's code asks the language model's configuration, the native one the whole
+    /// model's.
+    pub fn ties_output(&self, naming: Naming) -> bool {
+        match naming {
+            Naming::Microsoft => self.text_config.tie_word_embeddings,
+            Naming::Native => self.tie_word_embeddings,
         }
-        if vision.visual_temporal_embedding.as_ref().is_some_and(|p| p.r#type != "COSINE") {
-            return Err("visual_temporal_embedding is not of type COSINE".into());
-        }
-        Ok(())
+        .unwrap_or(true)
     }
 
     /// The generation settings that the reference would use: those of `text_config` in Microsoft's naming (its code
@@ -214,7 +170,7 @@ impl Config {
         let ids = &self.text_config.generation;
         // The configuration class of Microsoft's code forces `</s>` unless told otherwise.
         let forced_eos_default = (naming == Naming::Microsoft).then_some(2);
-        let settings = Settings {
+        Ok(Settings {
             num_beams: file.num_beams.unwrap_or(1),
             early_stopping: file.early_stopping.unwrap_or(EarlyStopping::No),
             length_penalty: file.length_penalty.unwrap_or(1.0),
@@ -222,33 +178,17 @@ impl Config {
             forced_bos_token_id: file.forced_bos_token_id,
             forced_eos_token_id: file.forced_eos_token_id.unwrap_or(forced_eos_default),
             decoder_start_token_id: Some(file.decoder_start_token_id.or(ids.decoder_start_token_id).unwrap_or(2)),
-            eos_token_ids: vec![file.eos_token_id.or(ids.eos_token_id).unwrap_or(2)],
-        };
-        let ids = [settings.forced_bos_token_id, settings.forced_eos_token_id, settings.decoder_start_token_id];
-        let own = settings.eos_token_ids.iter().copied();
-        if let Some(id) = ids.into_iter().flatten().chain(own).find(|id| *id as usize >= self.text_config.vocab_size) {
-            return Err(Error::CorruptModel(format!("{}: token {id} is outside the vocabulary", dir.display())));
-        }
-        Ok(settings)
+            eos_token_ids: [file.eos_token_id, ids.eos_token_id.clone(), vec![2]]
+                .into_iter()
+                .find(|ids| !ids.is_empty())
+                .unwrap_or_default(),
+        })
     }
 }
 
-impl VisionConfig {
-    /// Rows of each of the two image position tables.
-    pub fn image_positions(&self) -> usize {
-        let microsoft = self.image_pos_embed.as_ref().map(|p| p.max_pos_embeddings);
-        microsoft.or(self.max_position_embeddings).unwrap_or(50)
-    }
-
-    /// What the projector hands on; the native layout always has the mean and the grid.
-    pub fn feature_sources(&self) -> Vec<FeatureSource> {
-        self.image_feature_source
-            .clone()
-            .unwrap_or_else(|| vec![FeatureSource::SpatialAvgPool, FeatureSource::TemporalAvgPool])
-    }
-
-    /// Width of the hidden layer of stage `stage`'s MLP.
-    pub fn hidden_dim(&self, stage: usize) -> usize {
-        (self.embed_dim[stage] as f64 * self.mlp_ratio) as usize
+impl TextConfig {
+    /// Are token rows multiplied by the root of their width?
+    pub fn scales_embedding(&self) -> bool {
+        self.scale_embedding.unwrap_or(false)
     }
 }

@@ -8,7 +8,7 @@
 
 use candle_core::Tensor;
 
-use super::config::VisionConfig;
+use super::vision_config::VisionConfig;
 use crate::nn::{ChannelAttention, DepthwiseConv, LayerNorm, Linear, Mlp, PatchConv, WindowAttention};
 use crate::weights::Scope;
 use crate::Result;

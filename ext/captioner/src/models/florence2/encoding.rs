@@ -51,7 +51,7 @@ impl Florence2Encoding {
                 Ok((Phase::Vision, part, finished))
             }
             State::Grid { x, size } => {
-                let features = model.projector.forward(x, *size)?;
+                let features = model.projector.forward(x, size.1)?;
                 self.state = State::Features { x: features };
                 Ok((Phase::Vision, "projector".into(), Some("image_features".into())))
             }

@@ -11,7 +11,7 @@
 
 use serde_json::{json, Value};
 
-use super::names::{Naming, TOKEN_EMBEDDINGS};
+use super::names::{Naming, OUTPUT, TOKEN_EMBEDDINGS};
 use super::native::{cosine_table, native_config};
 use super::parts;
 use crate::kernels::Compute;
@@ -34,7 +34,7 @@ pub fn export(family: &Family, weights: &dyn Source, beside: &Parts) -> Result<E
     // Loading says whether it is a model that works, and with which settings.
     let model = parts::model(beside, Scope::root(weights, Compute::Exact))?;
     let own = beside.get("config")?;
-    let (mut config, generation) = configurations(&own, json(model.settings())?)?;
+    let (mut config, generation) = configurations(&own, parts::has_own_output(beside), json(model.settings())?)?;
     let tensors = read(family, &own, beside, weights)?;
     config["quantization_config"] = quantization(&tensors);
     Ok(Exported { files: vec![("config.json", config), ("generation_config.json", generation)], tensors })
@@ -47,6 +47,10 @@ fn read(family: &Family, config: &Value, beside: &Parts, weights: &dyn Source) -
         let (name, shape) = (request.name.as_str(), request.shape);
         if name == "language_model.final_logits_bias" {
             return Err(unsupported("a final_logits_bias"));
+        }
+        if name == OUTPUT && parts::has_own_output(beside) {
+            held.push((Naming::Native.name(name), Held::half(weights.matrix(name, &shape)?, shape)));
+            continue;
         }
         let matrix = weights.matrix(name, &shape)?;
         let is_linear = shape.len() == 2 && !name.contains("_embeddings.") && !name.contains(".embed_positions.");
@@ -76,7 +80,7 @@ fn temporal_table(config: &Value) -> Result<(String, Held)> {
 }
 
 /// `config.json` of the native layout, and `generation_config.json` with the settings in effect.
-fn configurations(own: &Value, settings: Value) -> Result<(Value, Value)> {
+fn configurations(own: &Value, own_output: bool, settings: Value) -> Result<(Value, Value)> {
     let sources = &own["vision_config"]["image_feature_source"];
     if sources.is_array() && *sources != json!(SOURCES) {
         return Err(unsupported("another image_feature_source"));
@@ -86,6 +90,7 @@ fn configurations(own: &Value, settings: Value) -> Result<(Value, Value)> {
         (config, _) = native_config(own);
     }
     config["dtype"] = json!("float16");
+    config["tie_word_embeddings"] = json!(!own_output);
     if config["image_token_id"].as_u64() >= text["vocab_size"].as_u64() {
         config["image_token_id"] = json!(PLACEHOLDER);
     }

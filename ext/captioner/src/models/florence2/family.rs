@@ -51,6 +51,7 @@ pub static FAMILY: Family = Family {
     recipes: RECIPES,
     part,
     names: |tensors| Some(Box::new(Naming::detect(tensors.iter().copied())?) as Box<dyn Names>),
+    spare: Naming::is_spare,
     read: parts::read,
     build: parts::build,
     export: Some(super::export::export),

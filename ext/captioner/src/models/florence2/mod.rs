@@ -11,12 +11,14 @@ mod davit;
 mod encoding;
 mod export;
 mod family;
+mod geometry;
 mod names;
 mod native;
 mod parts;
 mod processor;
 mod projector;
 mod task;
+mod vision_config;
 mod vocabulary;
 
 use std::path::Path;
@@ -24,7 +26,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use bart::{token_embedding, token_table, Decoder, Encoder};
+use bart::{token_embedding, token_tables, Decoder, Encoder};
 use config::Config;
 use davit::DaViT;
 use encoding::Florence2Encoding;
@@ -72,8 +74,10 @@ impl Florence2 {
         parts::model(&parts, Scope::root(&checkpoint, compute))
     }
 
-    fn build(config: Config, settings: Settings, processor: Processor, root: Scope) -> Result<Self> {
-        let table = token_table(&config.text_config, &root)?;
+    fn build(config: Config, settings: Settings, processor: Processor, own_output: bool, root: Scope) -> Result<Self> {
+        settings.check(config.text_config.vocab_size)?;
+        check_room(&config, &processor)?;
+        let (table, output) = token_tables(&config.text_config, &root, own_output)?;
         Ok(Self {
             settings,
             processor,
@@ -81,7 +85,7 @@ impl Florence2 {
             projector: Projector::load(&config.vision_config, root.clone())?,
             tokens: token_embedding(&config.text_config, &table),
             encoder: Encoder::load(&config.text_config, root.pp("language_model.model.encoder"))?,
-            decoder: Decoder::load(&config.text_config, &table, &root)?,
+            decoder: Decoder::load(&config.text_config, &table, output, &root)?,
             config,
             buffers: root.buffers(),
         })
@@ -96,14 +100,34 @@ impl Florence2 {
     fn embed(&self, features: &Tensor, task: Task) -> Result<Tensor> {
         let prompt = self.tokens.forward(self.processor.prompt(task).iter().map(|&id| id as usize))?;
         let tokens = concat(features, &prompt)?;
-        let (count, room) = (tokens.dims2()?.0, self.config.text_config.max_position_embeddings);
-        if count > room {
-            return Err(Error::CorruptModel(format!(
-                "image and prompt take {count} positions, the model has {room}; preprocessor_config.json and config.json \
-                 do not belong together"
-            )));
-        }
         self.encoder.embed(&tokens)
+    }
+}
+
+/// Do the image that the processor makes and the longest prompt fit the model?
+fn check_room(config: &Config, processor: &Processor) -> Result<()> {
+    let (vision, room) = (&config.vision_config, config.text_config.max_position_embeddings);
+    let apart = "preprocessor_config.json and config.json do not belong together";
+    let (height, width) = geometry::last_grid(vision, processor.size())
+        .map_err(|what| Error::CorruptModel(format!("{what}; {apart}")))?;
+    let positions = vision.image_positions();
+    if height > positions || width > positions {
+        return Err(Error::CorruptModel(format!(
+            "an image of {height}x{width} tokens does not fit {positions} positions; {apart}"
+        )));
+    }
+    let grids = vision.feature_sources().into_iter().map(|source| source.tokens(height * width)).sum::<usize>();
+    let prompts = || Task::ALL.into_iter().map(|task| processor.prompt(task));
+    if let Some(id) = prompts().flatten().find(|id| **id as usize >= config.text_config.vocab_size) {
+        return Err(Error::CorruptModel(format!("token {id} of a prompt is outside the vocabulary")));
+    }
+    let prompt = prompts().map(<[u32]>::len).max().unwrap_or(0);
+    match grids + prompt {
+        0 => Err(Error::CorruptModel("config.json hands no token of the image on".into())),
+        count if count > room => {
+            Err(Error::CorruptModel(format!("image and prompt take {count} positions, the model has {room}; {apart}")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -21,8 +21,11 @@ pub const TOKEN_EMBEDDINGS: [&str; 4] = [
     "language_model.model.shared.weight",
     "language_model.model.encoder.embed_tokens.weight",
     "language_model.model.decoder.embed_tokens.weight",
-    "language_model.lm_head.weight",
+    OUTPUT,
 ];
+
+/// The output layer's matrix, which most checkpoints do not have: it is the token table then.
+pub const OUTPUT: &str = "language_model.lm_head.weight";
 
 /// Parts of names that differ, Microsoft's first; the first match of each group applies.
 const PREFIXES: [(&str, &str); 7] = [
@@ -52,6 +55,14 @@ impl Naming {
             n if n.starts_with("vision_tower.") => Some(Naming::Microsoft),
             _ => None,
         })
+    }
+
+    /// Is this, in either layout, a copy of the token table, or a table that is computed?
+    pub fn is_spare(name: &str) -> bool {
+        let computed = "visual_temporal_embed.pos_idx_to_embed";
+        [Naming::Microsoft, Naming::Native]
+            .into_iter()
+            .any(|naming| TOKEN_EMBEDDINGS.into_iter().chain([computed]).any(|spare| naming.stored(spare) == name))
     }
 
     /// This layout's name of the tensor that Microsoft's layout calls `name`.

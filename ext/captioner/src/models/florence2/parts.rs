@@ -17,6 +17,8 @@ const CONFIG: &str = "config";
 const GENERATION: &str = "generation";
 const IMAGE: &str = "image";
 const PROMPTS: &str = "prompts";
+/// Only there where the output layer has a matrix of its own.
+const OWN_OUTPUT: &str = "own_output";
 
 pub fn read(dir: &Path, tensors: &[&str]) -> Result<Parts> {
     let config = Config::read(dir)?;
@@ -29,8 +31,16 @@ pub fn read(dir: &Path, tensors: &[&str]) -> Result<Parts> {
     parts.put(GENERATION, &settings)?;
     parts.put(IMAGE, image)?;
     parts.put(PROMPTS, &prompts)?;
+    if !config.ties_output(naming) {
+        parts.put(OWN_OUTPUT, &true)?;
+    }
     parts.put_vocabulary(vocabulary);
     Ok(parts)
+}
+
+/// Has the output layer a matrix of its own?
+pub fn has_own_output(parts: &Parts) -> bool {
+    parts.has(OWN_OUTPUT)
 }
 
 pub fn build(parts: &Parts, scope: Scope) -> Result<Arc<dyn Model>> {
@@ -41,5 +51,5 @@ pub fn build(parts: &Parts, scope: Scope) -> Result<Arc<dyn Model>> {
 pub fn model(parts: &Parts, scope: Scope) -> Result<Florence2> {
     let config = Config::from_json(parts.text(CONFIG)?)?;
     let processor = Processor::new(parts.get(IMAGE)?, parts.vocabulary()?, parts.get(PROMPTS)?)?;
-    Florence2::build(config, parts.get(GENERATION)?, processor, scope)
+    Florence2::build(config, parts.get(GENERATION)?, processor, has_own_output(parts), scope)
 }

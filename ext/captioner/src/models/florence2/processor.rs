@@ -10,6 +10,7 @@ use super::task::Task;
 use super::vocabulary;
 use crate::image::{self, Filter, RgbImage};
 use crate::models::files::read_json;
+use crate::models::normalization;
 use crate::text::Vocabulary;
 use crate::{Error, Result};
 
@@ -69,6 +70,7 @@ impl Processor {
         if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) {
             return Err(Error::CorruptModel(format!("a size of {width}x{height} pixels is not plausible")));
         }
+        normalization::check(image.rescale_factor, image.image_mean, image.image_std)?;
         if prompts.len() != Task::ALL.len() {
             let (found, wanted) = (prompts.len(), Task::ALL.len());
             return Err(Error::CorruptModel(format!("there are {found} prompts for {wanted} tasks")));

@@ -3,7 +3,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::config::{FeatureSource, VisionConfig};
+use super::vision_config::{FeatureSource, VisionConfig};
 use crate::nn::{with_values, LayerNorm, Linear};
 use crate::weights::Scope;
 use crate::{Error, Result};
@@ -13,7 +13,6 @@ pub struct Projector {
     /// `[positions, channels / 2]` each: the first half of a position is its column, the second its row.
     columns: Vec<f32>,
     rows: Vec<f32>,
-    positions: usize,
     channels: usize,
     sources: Vec<FeatureSource>,
     projection: Linear,
@@ -35,7 +34,6 @@ impl Projector {
         Ok(Self {
             rows: table("row_embeddings", channels / 2)?,
             columns: table("column_embeddings", channels - channels / 2)?,
-            positions,
             channels,
             sources: config.feature_sources(),
             projection: Linear::new(projection, None),
@@ -43,15 +41,9 @@ impl Projector {
         })
     }
 
-    /// `[height * width, channels]` to `[tokens, projection_dim]`: one token for a pooled source, the grid for another.
-    pub fn forward(&self, x: &Tensor, (height, width): (usize, usize)) -> Result<Tensor> {
-        if height > self.positions || width > self.positions {
-            return Err(Error::CorruptModel(format!(
-                "an image of {height}x{width} tokens does not fit {} positions; preprocessor_config.json and config.json \
-                 do not belong together",
-                self.positions
-            )));
-        }
+    /// `[height * width, channels]` to `[tokens, projection_dim]`: one token for a pooled source, the grid for another. The
+    /// model has checked that there are positions for the grid.
+    pub fn forward(&self, x: &Tensor, width: usize) -> Result<Tensor> {
         let grid = with_values(x, |x| self.with_positions(x, width))?;
         let mut features = Vec::new();
         for source in &self.sources {

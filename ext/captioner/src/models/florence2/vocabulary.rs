@@ -5,7 +5,7 @@ use std::path::Path;
 use tokenizers::{AddedToken, Tokenizer};
 
 use super::task::Task;
-use crate::text::{open_tokenizer, Vocabulary};
+use crate::text::{end_id, open_tokenizer, Vocabulary};
 use crate::{Error, Result};
 
 /// Reads `tokenizer.json` in `dir`: the table, and the ids of each task's prompt. `vocabulary` is the number of rows of the
@@ -39,7 +39,7 @@ fn append_special_tokens(tokenizer: &mut Tokenizer, vocabulary: usize) -> tokeni
         "<cap> </cap> <ncap> </ncap> <dcap> </dcap> <grounding> </grounding> <seg> </seg> <sep> <region_cap> \
          </region_cap> <region_to_desciption> </region_to_desciption> <proposal> </proposal> <poly> </poly> <and>",
     ));
-    let room = vocabulary.saturating_sub(tokenizer.get_vocab_size(true));
+    let room = vocabulary.saturating_sub(end_id(tokenizer));
     let missing: Vec<AddedToken> = all
         .filter(|token| tokenizer.token_to_id(token).is_none())
         .take(room)

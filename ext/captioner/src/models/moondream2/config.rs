@@ -5,6 +5,9 @@ use serde::Deserialize;
 use super::crops::Cropping;
 use crate::{Error, Result};
 
+/// Windows of an image; published checkpoints have twelve.
+const MOST_CROPS: usize = 64;
+
 /// The whole of it.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Config {
@@ -57,7 +60,7 @@ impl Default for TextConfig {
 impl TextConfig {
     /// Hidden features of an MLP.
     pub fn hidden(&self) -> usize {
-        self.ff_dim.unwrap_or(4 * self.dim)
+        self.ff_dim.unwrap_or_else(|| self.dim.saturating_mul(4))
     }
 
     /// Channels of a head.
@@ -187,15 +190,21 @@ impl Config {
             ("text.n_layers", text.n_layers),
             ("text.n_heads", text.n_heads),
             ("text.vocab_size", text.vocab_size),
+            ("text.ff_dim", text.hidden()),
+            ("text.max_context", text.max_context),
             ("vision.enc_dim", vision.enc_dim),
             ("vision.enc_patch_size", vision.enc_patch_size),
             ("vision.enc_n_layers", vision.enc_n_layers),
+            ("vision.enc_ff_dim", vision.enc_ff_dim),
             ("vision.enc_n_heads", vision.enc_n_heads),
-            ("vision.max_crops", vision.max_crops),
+            ("vision.proj_inner_dim", vision.proj_inner_dim),
+            ("vision.overlap_margin", vision.overlap_margin.saturating_add(1)),
         ];
         for (name, size) in sizes {
-            require(size > 0 && size < 1 << 20, || format!("{name} is {size}"))?;
+            sensible((1..1 << 20).contains(&size), || format!("{name} is {size}"))?;
         }
+        sensible((1..=MOST_CROPS).contains(&vision.max_crops), || format!("vision.max_crops is {}", vision.max_crops))?;
+        sensible((1..=4096).contains(&vision.crop_size), || format!("vision.crop_size is {}", vision.crop_size))?;
         require(text.n_kv_heads.is_none_or(|heads| heads == text.n_heads), || {
             format!("text.n_kv_heads is {:?}, a later revision's", text.n_kv_heads)
         })?;
@@ -207,15 +216,12 @@ impl Config {
             format!("vision.proj_out_dim is {}, text.dim {}", vision.proj_out_dim, text.dim)
         })?;
         let (grid, margins) = (vision.grid(), 2 * vision.overlap_margin);
-        require(
-            grid * vision.enc_patch_size == vision.crop_size && grid > margins && vision.crop_size <= 4096,
-            || {
-                format!(
-                    "crops of {} pixels are not patches of {} around margins of {}",
-                    vision.crop_size, vision.enc_patch_size, vision.overlap_margin
-                )
-            },
-        )?;
+        require(grid * vision.enc_patch_size == vision.crop_size && grid > margins, || {
+            format!(
+                "crops of {} pixels are not patches of {} around margins of {}",
+                vision.crop_size, vision.enc_patch_size, vision.overlap_margin
+            )
+        })?;
         require(text.prefix_attn == 1 + grid * grid, || {
             format!("text.prefix_attn is {}, an image has {} patches", text.prefix_attn, grid * grid)
         })?;
@@ -223,6 +229,14 @@ impl Config {
             format!("tokenizer.bos_id is {}, text.vocab_size {}", tokenizer.bos_id, text.vocab_size)
         })
     }
+}
+
+/// What no revision can have.
+fn sensible(holds: bool, what: impl Fn() -> String) -> Result<()> {
+    if holds {
+        return Ok(());
+    }
+    Err(Error::CorruptModel(format!("config.json cannot be right: {}", what())))
 }
 
 fn require(holds: bool, what: impl Fn() -> String) -> Result<()> {
@@ -248,7 +262,6 @@ mod tests {
     #[test]
     fn what_does_not_fit_together_says_what() {
         for (config, what) in [
-            (r#"{"text": {"dim": 0}}"#, "text.dim is 0"),
             (r#"{"text": {"n_kv_heads": 8}}"#, "a later revision"),
             (r#"{"text": {"dim": 2050}}"#, "2050 text channels"),
             (r#"{"vision": {"in_channels": 1}}"#, "in_channels is 1"),
@@ -262,7 +275,27 @@ mod tests {
             assert!(matches!(error, Error::UnsupportedModel(_)), "{config}: {error:?}");
             assert!(error.to_string().contains(what), "{config}: {error}");
         }
-        let error = Config::from_json(r#"{"config": {"text": {"dim": "wide"}}}"#).unwrap_err();
-        assert!(matches!(error, Error::CorruptModel(_)), "{error:?}");
+    }
+
+    #[test]
+    fn what_no_model_can_have_is_a_fault_of_the_file() {
+        let huge = u64::MAX;
+        for (config, what) in [
+            (r#"{"text": {"dim": "wide"}}"#.to_string(), "invalid type"),
+            (r#"{"text": {"dim": 0}}"#.into(), "text.dim is 0"),
+            (format!(r#"{{"text": {{"dim": {huge}}}}}"#), "text.dim is 18446744073709551615"),
+            (format!(r#"{{"text": {{"ff_dim": {huge}}}}}"#), "text.ff_dim"),
+            (format!(r#"{{"text": {{"max_context": {huge}}}}}"#), "text.max_context"),
+            (format!(r#"{{"vision": {{"enc_ff_dim": {huge}}}}}"#), "vision.enc_ff_dim"),
+            (format!(r#"{{"vision": {{"proj_inner_dim": {huge}}}}}"#), "vision.proj_inner_dim"),
+            (format!(r#"{{"vision": {{"overlap_margin": {}}}}}"#, huge / 2), "vision.overlap_margin"),
+            (format!(r#"{{"vision": {{"crop_size": {huge}}}}}"#), "vision.crop_size"),
+            // Windows of which an image of a million pixels a side would be filled.
+            (r#"{"vision": {"max_crops": 1000000}}"#.into(), "vision.max_crops is 1000000"),
+        ] {
+            let error = Config::from_json(&format!(r#"{{"config": {config}}}"#)).unwrap_err();
+            assert!(matches!(error, Error::CorruptModel(_)), "{config}: {error:?}");
+            assert!(error.to_string().contains(what), "{config}: {error}");
+        }
     }
 }

@@ -31,6 +31,8 @@ pub static FAMILY: Family = Family {
     takes_image_splitting: false,
     recipes: RECIPES,
     part,
+    // Points and boxes, which are no captions.
+    spare: |name| name.strip_prefix("model.").unwrap_or(name).starts_with("region."),
     names: |tensors| Some(Box::new(Prefix::detect(tensors)?) as Box<dyn Names>),
     read,
     build,

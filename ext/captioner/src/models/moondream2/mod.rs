@@ -51,6 +51,7 @@ pub struct Moondream2 {
 impl Moondream2 {
     fn build(config: Config, processor: Processor, root: Scope) -> Result<Self> {
         let sections = &config.config;
+        settings(sections.tokenizer.eos_id).check(sections.text.vocab_size)?;
         let root = root.scaling(ActivationScales::PerBlock);
         Ok(Self {
             settings: settings(sections.tokenizer.eos_id),

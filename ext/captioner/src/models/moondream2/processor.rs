@@ -59,17 +59,16 @@ impl Processor {
                 self.rows
             )));
         }
-        let mut prompt = PromptBuilder::default();
-        let prompt =
-            prompt.ids(&[self.tokenizer.bos_id]).image(self.tokenizer.bos_id, self.patches).ids(&words).build();
-        let taken = prompt.ids().len();
+        let taken = 1 + self.patches + words.len();
         if taken > self.positions {
-            return Err(Error::InvalidArgument(format!(
-                "image and prompt take {taken} positions, the model has {}; ask a shorter question",
-                self.positions
-            )));
+            let what = format!("image and prompt take {taken} positions, the model has {}", self.positions);
+            return Err(match request.prompt {
+                Some(_) => Error::InvalidArgument(format!("{what}; ask a shorter question")),
+                None => Error::CorruptModel(format!("{what}; check config.json")),
+            });
         }
-        Ok(prompt)
+        let mut prompt = PromptBuilder::default();
+        Ok(prompt.ids(&[self.tokenizer.bos_id]).image(self.tokenizer.bos_id, self.patches).ids(&words).build())
     }
 
     fn task(&self, task: &str) -> Result<Vec<u32>> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::Filter;
 use crate::models::files::{read_json, read_optional};
+use crate::models::normalization;
 use crate::nn::Activation;
 use crate::{Error, Result};
 
@@ -103,6 +104,9 @@ mod default {
     }
 }
 
+/// Tiles along a side of a picture; published checkpoints have four.
+const MOST_TILES: u32 = 16;
+
 impl Config {
     /// Reads and checks `config.json` in `dir`.
     ///
@@ -159,6 +163,14 @@ impl Config {
         }
         if self.image_token_id as usize >= text.vocab_size {
             return corrupt(format!("image_token_id {} is outside the vocabulary", self.image_token_id));
+        }
+        let theta = self.rope_theta() as f32;
+        for (name, value) in
+            [("rope_theta", theta), ("layer_norm_eps", vision.layer_norm_eps), ("rms_norm_eps", text.rms_norm_eps)]
+        {
+            if !value.is_finite() || value <= 0.0 {
+                return corrupt(format!("{name} is {value}"));
+            }
         }
         let scaled = [&text.rope_scaling, &text.rope_parameters].into_iter().flatten();
         let scaled = scaled.filter_map(|rope| rope.rope_type.as_deref()).find(|kind| *kind != "default");
@@ -261,13 +273,10 @@ impl ImageConfig {
             let size = config.vision_config.image_size;
             return corrupt(format!("tiles of {tile} pixels do not fit a vision tower for {size}"));
         }
-        if longest < tile || longest > 16 * tile || longest > 4096 {
+        if longest < tile || longest.div_ceil(tile) > MOST_TILES || longest > 4096 {
             return corrupt(format!("a longest edge of {longest} pixels for tiles of {tile} is not plausible"));
         }
-        let std = self.image_std.iter().chain(&self.image_mean).all(|v| v.is_finite());
-        if !std || self.image_std.contains(&0.0) || !self.rescale_factor.is_finite() {
-            return corrupt("image_mean, image_std or rescale_factor is no number to normalize with".into());
-        }
+        normalization::check(self.rescale_factor, self.image_mean, self.image_std)?;
         self.filter().map(drop)
     }
 
@@ -279,6 +288,11 @@ impl ImageConfig {
     /// Pixels along the longer side of the picture that is cut into tiles.
     pub fn longest_edge(&self) -> u32 {
         self.size.longest_edge
+    }
+
+    /// Tiles along a side of the largest picture.
+    pub fn most_tiles(&self) -> usize {
+        self.longest_edge().div_ceil(self.tile()) as usize
     }
 
     /// The filter of every resize.

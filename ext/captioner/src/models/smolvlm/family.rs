@@ -23,6 +23,8 @@ pub static FAMILY: Family = Family {
         let is_own = tensors.iter().any(|name| name.starts_with("model.connector.modality_projection."));
         is_own.then(|| Box::new(Canonical) as Box<dyn Names>)
     },
+    // Of a head that is the token table some files have a copy, and of tables that are computed old ones.
+    spare: |name| name == "lm_head.weight" || name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".position_ids"),
     read: parts::read,
     build: parts::build,
     export: Some(super::export::export),

@@ -190,13 +190,18 @@ impl Model for SmolVlm {
         let tiles = Tiles::new(&image, &self.image, splitting)?;
         let tail =
             request.prompt.as_deref().map(|question| self.encoder.encode(&prompt::tail(question))).transpose()?;
-        let prompt = self.pieces.prompt(tiles.grid(), self.config.image_seq_len(), tail.as_deref());
-        let (length, room) = (prompt.ids().len(), self.config.text_config.max_position_embeddings);
+        let (grid, rows) = (tiles.grid(), self.config.image_seq_len());
+        let (length, room) =
+            (self.pieces.length(grid, rows, tail.as_deref()), self.config.text_config.max_position_embeddings);
         if length > room {
-            return Err(Error::InvalidArgument(format!(
-                "image and prompt take {length} positions, the model has {room}; ask a shorter question"
-            )));
+            let what = format!("image and prompt take {length} positions, the model has {room}");
+            return Err(match (&tail, request.image_splitting) {
+                (None, None) => Error::CorruptModel(format!("{what}; its configurations do not belong together")),
+                (None, Some(_)) => Error::InvalidArgument(format!("{what}; leave image_splitting to the model")),
+                (Some(_), _) => Error::InvalidArgument(format!("{what}; ask a shorter question")),
+            });
         }
+        let prompt = self.pieces.prompt(grid, rows, tail.as_deref());
         Ok(Box::new(SmolVlmEncoding::new(self, tiles, prompt)))
     }
 

@@ -26,11 +26,9 @@ pub fn read(dir: &Path, _tensors: &[&str]) -> Result<Parts> {
     let image = ImageConfig::read(dir, &config)?;
     let path = dir.join("tokenizer.json");
     let (tokenizer, vocabulary) = (open_tokenizer(&path)?, config.text_config.vocab_size);
-    let most = image.longest_edge().div_ceil(image.tile()) as usize;
+    let most = image.most_tiles();
     let pieces = Pieces::new(&tokenizer, &path, config.image_token_id, most)?;
-    if let Some(id) = pieces.ids().find(|id| *id as usize >= vocabulary) {
-        return Err(Error::CorruptModel(format!("{}: token {id} is outside the model's {vocabulary}", path.display())));
-    }
+    pieces.check(vocabulary, most).map_err(|error| error.within(&path))?;
     let special = special_ids(&tokenizer);
     let mut parts = Parts::default();
     parts.put(CONFIG, &read_json::<serde_json::Value>(&dir.join("config.json"))?)?;
@@ -52,14 +50,11 @@ fn beside(parts: &Parts) -> Result<Beside> {
     config.check()?;
     let image: ImageConfig = parts.get(IMAGE)?;
     image.check(&config)?;
-    Ok(Beside {
-        image,
-        settings: parts.get(GENERATION)?,
-        vocabulary: parts.vocabulary()?,
-        pieces: parts.get(PROMPT)?,
-        encoder: parts.encoder()?,
-        config,
-    })
+    let pieces: Pieces = parts.get(PROMPT)?;
+    pieces.check(config.text_config.vocab_size, image.most_tiles())?;
+    let settings: Settings = parts.get(GENERATION)?;
+    settings.check(config.text_config.vocab_size)?;
+    Ok(Beside { image, settings, vocabulary: parts.vocabulary()?, pieces, encoder: parts.encoder()?, config })
 }
 
 /// `generation_config.json` as far as this family's generation follows it.

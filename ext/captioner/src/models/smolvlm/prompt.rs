@@ -69,6 +69,30 @@ impl Pieces {
         lists.into_iter().chain(&self.places).flatten().copied().chain(single)
     }
 
+    /// Does a model with `vocabulary` tokens have rows for all of them, and are there places for `most` tiles a side?
+    ///
+    /// # Errors
+    /// `CorruptModel` if not.
+    pub fn check(&self, vocabulary: usize, most: usize) -> Result<()> {
+        if let Some(id) = self.ids().find(|id| *id as usize >= vocabulary) {
+            return Err(Error::CorruptModel(format!("token {id} is outside the model's {vocabulary}")));
+        }
+        if self.places.len() < most || self.places[..most].iter().any(|row| row.len() < most) {
+            return Err(Error::CorruptModel(format!("a prompt has no places for {most} tiles a side")));
+        }
+        Ok(())
+    }
+
+    /// Positions that the whole prompt takes, told before it is made; the arguments are those of [`Pieces::prompt`].
+    pub fn length(&self, grid: Grid, rows: usize, tail: Option<&[u32]>) -> usize {
+        let images = grid.images().saturating_mul(rows.saturating_add(2)).saturating_add(1);
+        let ends = match grid.rows {
+            0 => 0,
+            rows => (rows - 1) * self.row_end.len() + self.last_row_end.len(),
+        };
+        images.saturating_add(self.head.len() + ends + tail.map_or(self.tail.len(), <[u32]>::len))
+    }
+
     /// The whole prompt for a picture that is cut as `grid` says, each image being `rows` tokens; `tail` is a question's of the
     /// caller's own.
     pub fn prompt(&self, grid: Grid, rows: usize, tail: Option<&[u32]>) -> Prompt {
@@ -97,4 +121,31 @@ fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
     let encoding = tokenizer.encode_fast(text, false);
     let encoding = encoding.map_err(|error| Error::InvalidArgument(format!("{text:?} cannot be encoded: {error}")))?;
     Ok(encoding.get_ids().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_those_of_the_prompts() {
+        let places = vec![vec![7; 3]; 3];
+        let pieces = Pieces {
+            head: vec![1, 2],
+            row_end: vec![3],
+            last_row_end: vec![3, 3],
+            tail: vec![4, 5, 6],
+            fake: 8,
+            global: 9,
+            image: 10,
+            places,
+            end_of_utterance: 11,
+        };
+        for grid in [(0, 0), (1, 2), (3, 1), (3, 3)].map(|(rows, cols)| Grid { rows, cols }) {
+            for tail in [None, Some(&[1; 9][..])] {
+                assert_eq!(pieces.length(grid, 5, tail), pieces.prompt(grid, 5, tail).ids().len(), "{grid:?}");
+            }
+        }
+        assert_eq!(pieces.length(Grid { rows: 3, cols: 3 }, usize::MAX, None), usize::MAX);
+    }
 }

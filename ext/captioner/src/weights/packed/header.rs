@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{json, Map, Value};
 use sha2::{Digest, Sha256};
@@ -34,6 +35,12 @@ pub struct Header {
     pub schemes: BTreeMap<String, String>,
 }
 
+/// Does a file with this header say that it is a packed model?
+pub fn is_ours(metadata: &Metadata) -> bool {
+    let strings = metadata.metadata().as_ref();
+    strings.and_then(|strings| strings.get("format")).map(String::as_str) == Some("meme_captioner")
+}
+
 impl Header {
     /// The entry of a part.
     pub fn entry(&self, name: &str) -> Option<&Entry> {
@@ -43,11 +50,11 @@ impl Header {
     /// Reads the header of a whole file; gives it and where the data starts, or what is wrong.
     pub fn read(bytes: &[u8]) -> Result<(Self, usize), String> {
         let (len, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| format!("is damaged ({error})"))?;
-        let mut strings: BTreeMap<String, String> =
-            metadata.metadata().clone().unwrap_or_default().into_iter().collect();
-        if strings.get("format").map(String::as_str) != Some("meme_captioner") {
+        if !is_ours(&metadata) {
             return Err("is no packed model".into());
         }
+        let mut strings: BTreeMap<String, String> =
+            metadata.metadata().clone().unwrap_or_default().into_iter().collect();
         match strings.get("version") {
             Some(version) if version == VERSION => {}
             other => return Err(format!("has version {other:?} of the format, not {VERSION}")),

@@ -28,19 +28,19 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use safetensors::Dtype;
+use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use super::checkpoint::open_file;
-use super::Source;
+use super::{flattened, Source};
 use crate::kernels::{BlockScales, Buffer, Matrix, Storage};
 use crate::quant::{dynamic, FloatType, Scheme};
-use crate::{Error, Result};
+use crate::{foreign, Error, Result};
 
 pub use recipe::{Form, Part, Place, Recipe};
 pub use write::{remove_leftovers, Contents, Writer};
 
-use header::Header;
+use header::{is_ours, Header};
 
 /// Version of the format. Files of another version are made anew.
 pub const VERSION: &str = "1";
@@ -67,9 +67,7 @@ impl Packed {
     /// `NotFound`, or `CorruptModel` for a file that is damaged, foreign or of another version.
     pub fn open(path: &Path, map: bool) -> Result<Self> {
         let bytes = open_file(path, map)?;
-        let (header, start) = Header::read(bytes.as_slice()).map_err(|what| {
-            Error::CorruptModel(format!("{}: {what}; delete it to have it made anew", path.display()))
-        })?;
+        let (header, start) = Header::read(bytes.as_slice()).map_err(|what| mistaken(path, bytes.as_slice(), what))?;
         let scale_map = Buffer::owned(dynamic::map().iter().flat_map(|v| v.to_le_bytes()).collect());
         Ok(Self { path: path.to_path_buf(), header, data: bytes.slice(start..bytes.len()), scale_map })
     }
@@ -113,7 +111,20 @@ impl Packed {
     }
 
     fn corrupt(&self, what: String) -> Error {
-        Error::CorruptModel(format!("{} {what}; delete it to have it made anew", self.path.display()))
+        Error::CorruptModel(format!("{} {what}; {}", self.path.display(), remedy(&self.path)))
+    }
+
+    /// Fails where a tensor was written in another shape than `matrix`'s. Blocks are written as a run of codes.
+    fn check_shape(&self, name: &str, shape: &[usize], matrix: &Matrix) -> Result<()> {
+        let codes = matrix.blocks().map(|blocks| [blocks.codes().len()]);
+        let wanted = codes.as_ref().map_or(shape, |codes| codes);
+        match self.header.entry(name) {
+            Some(entry) if entry.shape != wanted => {
+                let found = &entry.shape;
+                Err(self.corrupt(format!("has {name} in the shape {found:?}, its configuration asks for {wanted:?}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn storage(&self, name: &str) -> Result<Storage> {
@@ -157,8 +168,11 @@ impl Source for Packed {
     }
 
     fn matrix(&self, name: &str, shape: &[usize]) -> Result<Matrix> {
-        Matrix::new(shape[0], shape[1..].iter().product(), self.storage(name)?)
-            .map_err(|error| self.corrupt(format!("tensor {name}: {error}")))
+        let (rows, cols) = flattened(shape)?;
+        let matrix = Matrix::new(rows, cols, self.storage(name)?)
+            .map_err(|error| self.corrupt(format!("tensor {name}: {error}")))?;
+        self.check_shape(name, shape, &matrix)?;
+        Ok(matrix)
     }
 
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
@@ -168,6 +182,32 @@ impl Source for Packed {
     fn buffers(&self) -> Vec<Buffer> {
         vec![self.data.clone()]
     }
+}
+
+/// What is wrong with a file that is no packed one: often it is some other file of a model.
+fn mistaken(path: &Path, bytes: &[u8], what: String) -> Error {
+    let (place, name) = (path.display(), path.file_name().unwrap_or_default().to_string_lossy());
+    if let Some(disguise) = foreign::disguise(bytes) {
+        return Error::CorruptModel(format!("{place} {disguise}"));
+    }
+    let is_weights = matches!(SafeTensors::read_metadata(bytes), Ok((_, metadata)) if !is_ours(&metadata));
+    if is_weights || name.ends_with(".json") {
+        return Error::UnsupportedModel(format!(
+            "{place} is one file of a model; give the folder with its config.json, tokenizer.json and weights"
+        ));
+    }
+    match foreign::advice(&place.to_string(), &name).filter(|_| !name.ends_with(".safetensors")) {
+        Some(advice) => Error::UnsupportedModel(advice),
+        None => Error::CorruptModel(format!("{place}: {what}; {}", remedy(path))),
+    }
+}
+
+/// What to do about a damaged file. Beside one that was made here lies the lock of its making.
+fn remedy(path: &Path) -> &'static str {
+    if path.with_extension("lock").exists() {
+        return "delete it to have it made anew";
+    }
+    "copy it again from where it was packed, or register the checkpoint that it was made from"
 }
 
 /// Bytes in hex.
