@@ -13,7 +13,7 @@ module MemeCaptioner
   # @api private
   class Input
     MAX_BYTES = 512 << 20
-    # Linux knows no longer one.
+    # The longest path that Linux takes.
     LONGEST_PATH = 4096
     URL = %r{\A(?:[a-z][a-z0-9+.-]+://|data:)}i
 

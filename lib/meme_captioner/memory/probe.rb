@@ -13,7 +13,7 @@ module MemeCaptioner
       # @param env [Hash{String => String}] variables beside this process's settings
       # @return [Probe] a Ruby process
       def self.start(info, theme: "Memory", env: {})
-        facts = info.to_h.slice(:name, :family, :model_id, :hub_revision, :quantization)
+        facts = info.to_h.slice(:name, :family, :model_id, :hub_revision, :path, :quantization)
         paths = $LOAD_PATH.flat_map { |path| ["-I", path.to_s] }
         code = "require \"meme_captioner/#{theme.downcase}/answers\"; MemeCaptioner::#{theme}::Answers.serve"
         new(environment.merge(env), [RbConfig.ruby, *paths, "-e", code, JSON.generate(facts)])

@@ -39,7 +39,7 @@ RSpec.shared_examples "the compiled library under garbage collection" do |specim
   it "reports a download's progress to a block" do
     HubServer.aside(specimen.folder) do |endpoint|
       MemeCaptioner.config.cache_dir = "models"
-      files = [["config.json", true, nil, nil], ["tokenizer.json", true, nil, nil]]
+      files = %w[config.json tokenizer.json].map { |file| [file, true, nil, nil, []] }
       hub = { endpoint: endpoint, token: nil, cache_dir: File.expand_path("models"), offline: false }
       seen = []
       folder = GarbageCollection.stress do

@@ -1,6 +1,6 @@
 //! The golden cases, and the seeded checkpoints that they were made with.
 // Each test file uses a part of this.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 #[path = "../golden_support/mod.rs"]
 mod golden_support;
