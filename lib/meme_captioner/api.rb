@@ -27,6 +27,12 @@ module MemeCaptioner
       captioner(registry.fetch(name), admission: false)
     end
 
+    # @api private
+    # @return [Array<ModelInfo>] every name, withheld ones too
+    def known
+      registry.all
+    end
+
     # @return [Array<ModelInfo>] every name that can be selected; where this installation has validated a model, with its own
     #   verdict
     def models

@@ -78,9 +78,11 @@ module MemeCaptioner
       @progress&.finish
     end
 
-    # A model that cannot be had concerns every row, so it is found out before the first.
+    # A model that cannot be had, and options that it does not take, concern every row, so they are found out before the first.
     def prepare
-      captioner = @model.caption_settings.captioner
+      settings = @model.caption_settings
+      captioner = settings.captioner
+      captioner.generation(**settings.options)
       line = CLI::ProgressLine.new(@err)
       captioner.download { |progress| line.update(progress) } unless captioner.downloaded?
       line.finish
@@ -97,7 +99,7 @@ module MemeCaptioner
 
     # Each row is read when its turn comes: another process may have captioned it meanwhile.
     def caption(batch, interruption)
-      batch.ids.each_slice(@batch_size) do |ids|
+      batch.ids.each_slice(@batch_size || 1) do |ids|
         break if interruption.stop?
 
         records = ids.filter_map { |id| @model.uncaptioned.find_by(@model.primary_key => id) }

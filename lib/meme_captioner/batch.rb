@@ -1,10 +1,13 @@
 # frozen_string_literal: true
 
 module MemeCaptioner
-  # Captions several images together: the compiled library reads each weight once for all of them. Each gets the caption, the
-  # error and the event that it would get alone.
+  # Captions several images together: the compiled library reads each weight once for all of them. Each gets the caption or the
+  # error that it would get alone, and an event of its own.
   # @api private
   class Batch
+    # Each image is opened within the one before it, so that there is an end.
+    LARGEST = 64
+
     Opened = Struct.new(:image, :bytes, :payload)
 
     # @return [Array<Module>] what is wrong with the one image whose reading raises it
@@ -74,7 +77,7 @@ module MemeCaptioner
         return result
       end
       text, tokens, seconds = result
-      opened.payload.update(tokens: tokens, bytes: opened.bytes, seconds: seconds)
+      opened.payload.update(tokens: tokens, bytes: opened.bytes, seconds: seconds, batch: @images.size)
       text
     end
   end

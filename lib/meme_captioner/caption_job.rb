@@ -7,11 +7,15 @@ module MemeCaptioner
   # Captions a record that is {Captionable}. What can pass is tried again; an image that cannot be captioned is told to the
   # record, and the job is done. A record that was deleted meanwhile needs no caption.
   class CaptionJob < ActiveJob::Base
+    # What is wrong with this machine.
+    MACHINE = [ModelUnavailableError, CorruptModelError, Errno::ENOSPC, Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM].freeze
+    private_constant :MACHINE
+
     # Tells the record why it has no caption, unless it is no fault of the image's: a wrong setting, or a machine without the
-    # model's files or without a place for them. Its row stays as it is, for a backfill once all is right.
+    # model's files, with damaged ones, or without a place for them. Its row stays as it is, for a backfill once all is right.
     GIVE_UP = lambda do |job, error|
       raise error if error.is_a?(SettingError)
-      next MemeCaptioner.config.logger.error("meme_captioner: #{error.message}") if error.is_a?(ModelUnavailableError)
+      next MemeCaptioner.config.logger.error("meme_captioner: #{error.message}") if MACHINE.any? { |kind| error.is_a?(kind) }
 
       record = job.arguments.first
       record.caption_failed(error) if record.respond_to?(:caption_failed)
@@ -56,6 +60,7 @@ module MemeCaptioner
     def retry_job(options = {})
       super
     rescue NotImplementedError
+      raise unless options[:error]
       raise options[:error] if options[:error].is_a?(TransientError)
 
       GIVE_UP.call(self, options[:error])

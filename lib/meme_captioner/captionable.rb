@@ -99,13 +99,16 @@ module MemeCaptioner
     # @api private
     # ActiveRecord calls it once a transaction that saved the record is committed; the callbacks run within.
     def committed!(**)
-      @captions_after_commit = []
-      super
-      later = @captions_after_commit
-      @captions_after_commit = nil
+      # A callback has saved the record: the commit around it enqueues.
+      return super if @captions_after_commit
+
+      later = @captions_after_commit = []
+      begin
+        super
+      ensure
+        @captions_after_commit = nil
+      end
       later.each { |options| caption_later(**options) }
-    ensure
-      @captions_after_commit = nil
     end
 
     # Records why the image cannot be captioned, where the model has a column for it. {CaptionJob} and {Backfill} call it;

@@ -113,7 +113,7 @@ module MemeCaptioner
     # @raise [StandardError] what is wrong with more than an image
     def extract_together(images, generation)
       ready = model if images.size > 1
-      return Batch.new(name, ready, images, generation).results if ready
+      return images.each_slice(Batch::LARGEST).flat_map { |some| Batch.new(name, ready, some, generation).results } if ready
 
       images.map do |image|
         caption(Input.new(image), generation)

@@ -35,9 +35,9 @@ module MemeCaptioner
              meme_captioner download NAME
              meme_captioner models [--json]
              meme_captioner check NAME
-             meme_captioner clean [NAME...] [--dry-run]
+             meme_captioner clean [NAME...] [--quantization NAME] [--dry-run]
              meme_captioner memory NAME [--processes N] [--captions N] [--json]
-             meme_captioner bench [--model NAME] [--images N] [--json]
+             meme_captioner bench [--model NAME] [--images N] [--batch-sizes N,...] [--json]
              meme_captioner validate [IMAGE or FOLDER...] [--base NAME] [--candidate NAME...]
                                      [--task TASK | --prompt TEXT] [--compute MODE] [--out DIR] [--judgements FILE]
              meme_captioner version

@@ -33,7 +33,12 @@ module MemeCaptioner
       payload = event.payload
       result = payload[:exception] ? "failed: #{payload[:exception].join(": ")}" : yield(payload)
       info(format("  %<what>s (%<time>.1fms)  %<model>s %<result>s",
-                  what: what, time: event.duration, model: payload[:model], result: result))
+                  what: what, time: spent(event), model: payload[:model], result: result))
+    end
+
+    # An event of several images that are captioned together lasts as long as all of them.
+    def spent(event)
+      event.payload[:batch] ? event.payload[:seconds].values.sum * 1000 : event.duration
     end
 
     def size(bytes)

@@ -3,7 +3,8 @@
 require "fileutils"
 
 module MemeCaptioner
-  # Packed files that nobody will load again: of an earlier state of a model's checkpoint, or of another version of the format.
+  # Packed files of an earlier state of a model's checkpoint, or of another version of the format. Only this process's models are
+  # asked for: another application with the same cache, whose model of that name is another one, packs it again.
   # @api private
   module Outdated
     class << self
@@ -15,25 +16,35 @@ module MemeCaptioner
         own = packing(info)
         return [] unless own
 
-        others = MemeCaptioner.models.reject { |other| other == info }.filter_map { |other| packing(other) }
+        others = rivals(info).filter_map { |other| packing(other) }
         same = others.select { |other| places(other) == places(own) }
         [own, *same].map { |packing| Engine.native.outdated(*packing) }.reduce(:&)
       end
 
       # Removes them, with their locks and what was measured of them.
       # @param info [ModelInfo]
-      # @return [Hash{String => Integer}] what was removed, with its bytes
+      # @yieldparam path [String] that was removed
+      # @yieldparam bytes [Integer]
       # @raise [SystemCallError] if one cannot be removed
       def remove(info)
-        files(info).to_h do |path|
+        files(info).each do |path|
           bytes = File.size(path)
           File.delete(path)
           %w[.lock .verdict.json].each { |ending| FileUtils.rm_f(path.delete_suffix(".safetensors") + ending) }
-          [path, bytes]
+          yield path, bytes
+        rescue Errno::ENOENT
+          next # Another process was faster.
         end
       end
 
       private
+
+      # Models whose packed files may be named alike, withheld ones too: they are measured, and may be let through.
+      def rivals(info)
+        MemeCaptioner.known.select do |other|
+          other != info && other.quantization == info.quantization && other.packed_name == info.packed_name
+        end
+      end
 
       # @return [Array, nil] as {Weights.packing}; nil for a model that is not packed, or not on this machine
       def packing(info)

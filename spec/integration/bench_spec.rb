@@ -26,11 +26,12 @@ RSpec.describe "timing captions" do
     expect(exact[:times_faster]).to be_within(0.01).of(exact[:seconds][:total] / report[:seconds][:total])
     expect(exact[:captions_equal]).to be_between(0, 2)
     expect([report[:added_peak_mib], exact[:added_peak_mib]]).to all be_positive
-    # By default sizes up to 16, here fewer: an image of a batch costs little memory beside the one that is captioned anyway.
+    # By default sizes up to 16, here fewer.
     expect(report[:batches].map { |batch| batch[:batch_size] }).to eq [1, 4]
     expect(report[:batches].map { |batch| batch[:captions_per_minute] }).to all be_positive
+    # Peaks of the process, so that they can only rise; what three more images of the small model take is little.
     one, four = report[:batches].map { |batch| batch[:added_peak_mib] }
-    expect(four - one).to be < 131
+    expect(four).to be_between(one, one + 60)
     expect(measure("--model", "Florence-2-tiny-int4"))
       .to match(/captions per minute +\d.*images at once.*^ +4 +\d+\.\d +\d.*times as fast as exact/m)
   end

@@ -67,7 +67,7 @@ RSpec.describe "packed files and the state of their checkpoint" do
     rakefile = 'require "meme_captioner/tasks"; MemeCaptioner.register("mine", path: "model", quantization: :nf4)'
     File.write("Rakefile", rakefile)
     task = ->(name) { ruby("-S", "rake", "meme_captioner:#{name}[mine]", env: env) }
-    named = /\Amine is whole and captions\n\S+#{old} is of an earlier state .*clean mine removes it\n\z/
+    named = /\Amine is whole and captions\n\S+#{old} is of an earlier state .*`clean` removes it\n\z/
     expect(task.call("check")).to match [named, "", 0]
     expect(task.call("clean")).to match [%r{\Aremoved \S+/#{old}, \d+\.\d MiB\n\z}, "", 0]
     expect(Dir["packed/*"]).to contain_exactly(current, current.sub("safetensors", "lock"))

@@ -187,6 +187,16 @@ RSpec.describe MemeCaptioner::Captionable do
       end
     end
 
+    it "lets a callback save the record again" do
+      twice = captioned do
+        captions :description, from: :path, model: "test"
+        after_commit :caption_later
+        after_commit { update!(path: "b.png") if path == "a.png" }
+      end
+      expect(twice.create!(path: "a.png").reload.path).to eq "b.png"
+      expect(queue.size).to eq 2
+    end
+
     it "enqueues nothing when a callback fails" do
       record = model(:caption_later, :upload) { raise IOError, "the store is full" }.new(path: "a.png")
       expect { record.save! }.to raise_error(IOError)

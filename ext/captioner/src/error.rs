@@ -74,3 +74,12 @@ impl From<candle_core::Error> for Error {
         Error::Internal(format!("tensor operation failed: {error}"))
     }
 }
+
+/// What a panic says.
+pub(crate) fn panic_reason(panic: &(dyn std::any::Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text,
+        _ => "unknown reason",
+    }
+}

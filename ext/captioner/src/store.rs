@@ -81,6 +81,9 @@ fn usable(path: &Path, identity: &str, recipe: &Recipe) -> std::result::Result<(
     if !same(packed::IDENTITY, identity) {
         return Err(format!("{} was made from another checkpoint", path.display()));
     }
+    if !same(packed::CONTENTS.0, packed::CONTENTS.1) {
+        return Err(format!("{} was made by another version of this library", path.display()));
+    }
     if !same(packed::RECIPE, recipe.name()) || !same(packed::RULES, &recipe.rules()) {
         return Err(format!("{} was made by another recipe", path.display()));
     }

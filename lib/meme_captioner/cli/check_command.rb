@@ -8,8 +8,9 @@ module MemeCaptioner
       # Enough to know that the model runs.
       MAX_NEW_TOKENS = 8
 
-      def initialize(out, _err)
+      def initialize(out, err)
         @out = out
+        @err = err
       end
 
       def run(argv)
@@ -21,13 +22,21 @@ module MemeCaptioner
         check(captioner.info)
         captioner.extract(Memory.image, max_new_tokens: MAX_NEW_TOKENS)
         @out.puts("#{captioner.name} is whole and captions")
-        Outdated.files(captioner.info).each do |path|
-          @out.puts("#{path} is of an earlier state of its files; meme_captioner clean #{argv.first} removes it")
+        outdated(captioner.info).each do |path|
+          @out.puts("#{path} is of an earlier state of its files; the command or the rake task `clean` removes it")
         end
         0
       end
 
       private
+
+      # Naming them is a courtesy: the model that was asked for is whole, whatever is wrong with others.
+      def outdated(info)
+        Outdated.files(info)
+      rescue Error => e
+        @err.puts("meme_captioner: earlier packed files were not looked for: #{CLI.one_line(e.message)}")
+        []
+      end
 
       def check(info)
         return unless info.weights?

@@ -13,9 +13,10 @@ module MemeCaptioner
       def run(argv)
         parser = OptionParser.new("Usage: meme_captioner clean [NAME...] [options]") do |options|
           options.on("--dry-run", "only say what would be removed") { @dry = true }
+          ModelArgument.quantization(options, @options = {})
         end
         parser.parse!(argv)
-        infos = argv.empty? ? MemeCaptioner.models : argv.map { |name| ModelArgument.info(name) }
+        infos = argv.empty? ? MemeCaptioner.known : argv.map { |name| ModelArgument.info(name, **@options) }
         removed = infos.map { |info| clean(info) }
         @out.puts("nothing to remove") if removed.all?(0)
         0
@@ -26,7 +27,7 @@ module MemeCaptioner
       def clean(info)
         return Outdated.files(info).each { |path| tell(path, File.size(path)) }.size if @dry
 
-        Outdated.remove(info).each { |path, bytes| tell(path, bytes) }.size
+        Outdated.remove(info) { |path, bytes| tell(path, bytes) }.size
       end
 
       def tell(path, bytes)

@@ -1,7 +1,7 @@
 /* A plugin for QEMU: counts the instructions of a program and prints them when it ends.
  * gcc -O2 -shared -fPIC -o count.so count.c; qemu-aarch64 -plugin ./count.so PROGRAM
  * Blocks add what they hold as they are entered, without a lock: run the program with one thread.
- * The interface is version 1, https://www.qemu.org/docs/master/devel/tcg-plugins.html */
+ * The interface is version 1, of QEMU 7 and 8, https://www.qemu.org/docs/master/devel/tcg-plugins.html */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>

@@ -8,6 +8,7 @@
 //! An image that has a thread to itself waits for nobody at the end of each part of a layer; a thread without an image helps the
 //! others, as the threads of a pool do. Every caption is bit for bit what it is alone.
 
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -16,13 +17,14 @@ use rayon::ThreadPool;
 
 use super::caption::SLICE;
 use super::{Caption, Captioner, Input, Seconds};
+use crate::error::panic_reason;
 use crate::generate::Writing;
 use crate::image::Limits;
 use crate::models::{Phase, Request};
 use crate::runtime::lead;
 use crate::{Error, Result};
 
-/// Images of a batch that may be encoded side by side, of any batch of more than one. Each takes its activations' memory.
+/// At least so many images are encoded side by side, of larger batches half of them. Each takes its activations' memory.
 const SIDE_BY_SIDE: usize = 2;
 
 /// Captions in the making, of images of which the same is asked. They can be stopped and go on like a [`Caption`].
@@ -92,6 +94,8 @@ impl Batch {
     /// Gives each free lane of at most `threads` an image; is there any to be encoded?
     fn assign(&mut self, threads: usize) -> bool {
         let Self { members, lanes } = self;
+        // The pool may have had more threads before.
+        lanes.iter_mut().skip(threads).for_each(|lane| *lane = None);
         for at in 0..lanes.len().min(threads) {
             if lanes[at].is_some_and(|member| members[member].is_waiting()) {
                 continue;
@@ -117,28 +121,39 @@ impl Batch {
         pool.broadcast(|context| {
             let own = own.get(context.index())?;
             let member = own.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-            match member.caption.encode(stop) {
-                Ok(()) | Err(Error::Interrupted) => {}
-                Err(error) => member.failure = Some(error),
+            // A defect that one image brings to light is no other's.
+            match catch_unwind(AssertUnwindSafe(|| member.caption.encode(stop))) {
+                Ok(Ok(()) | Err(Error::Interrupted)) => {}
+                Ok(Err(error)) => member.failure = Some(error),
+                Err(panic) => member.failure = Some(Error::Internal(panic_reason(&*panic).into())),
             }
             Some(())
         });
         Ok(())
     }
 
-    /// Tokens of all captions that have not ended, for a slice of time.
+    /// Tokens of all captions that have not ended, for a slice of time. Those of models that gain nothing from company are made
+    /// one caption after the other, with a look at `stop` in between.
     fn write(&mut self, stop: &AtomicBool) -> Result<()> {
         let slice = Instant::now();
         while slice.elapsed() < SLICE && !stop.load(Ordering::Relaxed) {
-            let started = Instant::now();
             let mut own: Vec<&mut Member> = self.members.iter_mut().filter(|member| member.is_writing()).collect();
-            if own.is_empty() {
-                break;
+            for member in &mut own {
+                member.failure = member.caption.writing().err();
             }
-            let writings = own.iter_mut().map(|member| member.caption.writing());
-            Writing::step_all(writings.collect::<Result<_>>()?)?;
-            let share = started.elapsed().as_secs_f64() / own.len() as f64;
-            own.iter_mut().for_each(|member| member.caption.spent(Phase::Decoder, share));
+            own.retain(|member| member.failure.is_none());
+            let Some(first) = own.first() else { break };
+            let together = if first.caption.captioner.model.batch_size() > 1 { own.len() } else { 1 };
+            for part in own.chunks_mut(together) {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let started = Instant::now();
+                let writings = part.iter_mut().map(|member| member.caption.writing());
+                Writing::step_all(writings.collect::<Result<_>>()?)?;
+                let share = started.elapsed().as_secs_f64() / part.len() as f64;
+                part.iter_mut().for_each(|member| member.caption.spent(Phase::Decoder, share));
+            }
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ impl Settings {
     pub fn check(&self, vocabulary: usize) -> crate::Result<()> {
         let ids = [self.forced_bos_token_id, self.forced_eos_token_id, self.decoder_start_token_id];
         let mut ids = ids.into_iter().flatten().chain(self.eos_token_ids.iter().copied());
-        let wrong = |what: String| Err(Error::CorruptModel(format!("of the generation settings {what}")));
+        let wrong = |what: String| Err(Error::CorruptModel(format!("generation settings: {what}")));
         if let Some(id) = ids.find(|id| *id as usize >= vocabulary) {
             return wrong(format!("token {id} is outside the vocabulary"));
         }

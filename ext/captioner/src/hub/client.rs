@@ -32,7 +32,7 @@ pub(super) struct Client {
     endpoint: Uri,
     token: Option<String>,
     stop: Stop,
-    /// Does the environment say how requests get out?
+    /// May the environment name a proxy? For a mirror on this machine it may not.
     proxied: bool,
 }
 
@@ -140,11 +140,24 @@ impl Client {
         Err(too_many_redirects(&url))
     }
 
-    fn send(&self, method: Method, url: &Uri, headers: &[(header::HeaderName, &str)]) -> Attempt<Response<Body>> {
-        self.stop.check()?;
+    /// Can requests get out in the way that the environment says?
+    ///
+    /// # Errors
+    /// `ModelUnavailable` where it names a proxy that they cannot go through.
+    pub fn way_out(&self) -> Result<()> {
+        self.way_to(&self.endpoint)
+    }
+
+    fn way_to(&self, url: &Uri) -> Result<()> {
         if self.proxied {
             super::proxy::check(url, &|name| std::env::var(name).ok())?;
         }
+        Ok(())
+    }
+
+    fn send(&self, method: Method, url: &Uri, headers: &[(header::HeaderName, &str)]) -> Attempt<Response<Body>> {
+        self.stop.check()?;
+        self.way_to(url)?;
         // Any compression would change the length that is checked.
         let mut request = Request::builder().method(method).uri(url).header(header::ACCEPT_ENCODING, "identity");
         for (name, value) in headers {

@@ -77,7 +77,8 @@ impl Job {
     /// What the cache has when the hub could not be asked: all that a commit can have, or the last state of a branch
     /// when the trouble is the network's.
     fn fallback(&self, error: Error) -> Result<PathBuf> {
-        let tolerable = is_commit(&self.source.revision) || matches!(error, Error::Download(_));
+        let unreachable = matches!(error, Error::Download(_)) || self.client.way_out().is_err();
+        let tolerable = is_commit(&self.source.revision) || unreachable;
         match super::find(&self.layout, &self.source) {
             Some(snapshot) if tolerable && !matches!(error, Error::Interrupted) => Ok(snapshot),
             _ => Err(error),

@@ -11,10 +11,8 @@ const VARIABLES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_pr
 /// Fails with `ModelUnavailable`, naming the variable, where a request to `url` should go through a proxy that there is no way
 /// through.
 pub(super) fn check(url: &Uri, lookup: &dyn Fn(&str) -> Option<String>) -> Result<()> {
-    let (name, value) = match VARIABLES.into_iter().find_map(|name| Some((name, lookup(name)?))) {
-        Some((name, value)) if !value.trim().is_empty() => (name, value),
-        _ => return Ok(()),
-    };
+    let set = |name| lookup(name).filter(|value| !value.trim().is_empty()).map(|value| (name, value));
+    let Some((name, value)) = VARIABLES.into_iter().find_map(set) else { return Ok(()) };
     let refused = |what: &str| {
         Err(Error::ModelUnavailable(format!(
             "{name} {what}; name one that starts with http:// or https://, or let NO_PROXY name {}",
@@ -23,10 +21,7 @@ pub(super) fn check(url: &Uri, lookup: &dyn Fn(&str) -> Option<String>) -> Resul
     };
     let list = lookup("NO_PROXY").or_else(|| lookup("no_proxy")).unwrap_or_default();
     // The list is asked of a proxy that can be made; which one does not matter.
-    let any = list
-        .split(',')
-        .map(str::trim)
-        .fold(Proxy::builder(ProxyProtocol::Http).host("any"), |proxy, host| proxy.no_proxy(host));
+    let any = list.split(',').fold(Proxy::builder(ProxyProtocol::Http).host("any"), |proxy, host| proxy.no_proxy(host));
     let direct = any.build().is_ok_and(|proxy| proxy.is_no_proxy(url));
     match Proxy::new(&value).map(|proxy| proxy.protocol()) {
         _ if direct => Ok(()),

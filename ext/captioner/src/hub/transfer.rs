@@ -142,8 +142,9 @@ impl Transfer<'_> {
             self.restart(temp)?;
         }
         let announced = number(&response, "content-length").map(|length| length.saturating_add(temp.length));
-        if announced.is_some_and(|announced| announced > self.most) {
-            return Err(Failure::retry(format!("{announced:?} bytes are announced, more than any such file has")));
+        if let Some(announced) = announced.filter(|announced| *announced > self.most) {
+            self.restart(temp)?;
+            return Err(Failure::retry(format!("{announced} bytes are announced, more than any such file has")));
         }
         if let (Some(announced), Some(size)) = (announced, self.expected.size) {
             if announced != size {

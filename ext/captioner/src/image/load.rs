@@ -1,6 +1,5 @@
 //! Files and bytes to RGB: formats by their first bytes, limits before allocation, panics of decoders caught.
 
-use std::any::Any;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -13,7 +12,7 @@ use super::frames::{first_visible, is_blank, Frames};
 use super::ground::Ground;
 use super::limits::Failure;
 use super::{bmp, gif, jpeg, memory, orientation, png, tiff, webp, Limits, RgbImage};
-use crate::error::{Error, Result};
+use crate::error::{panic_reason, Error, Result};
 
 /// Bytes of a file that are read between two looks at the wish to stop.
 const READ_AT_ONCE: u64 = 1 << 20;
@@ -52,7 +51,7 @@ pub fn load_bytes_until(name: &str, bytes: &[u8], limits: &Limits, stop: &Atomic
     let context = Context::new(limits, stop);
     // Decoders of other crates are known to panic on crafted files, and a panic must not reach the caller.
     let decoded = catch_unwind(AssertUnwindSafe(|| decode(format, bytes, &context)))
-        .unwrap_or_else(|panic| Err(Failure::Unreadable(format!("its decoder gave up: {}", reason(&*panic)))));
+        .unwrap_or_else(|panic| Err(Failure::Unreadable(format!("its decoder gave up: {}", panic_reason(&*panic)))));
     decoded.map_err(|failure| match failure {
         Failure::Unreadable(what) => Error::UnreadableImage(format!(
             "{name} cannot be read as {}: {what}; check that it opens elsewhere, or save it again",
@@ -170,12 +169,4 @@ fn read(path: &Path, name: &str, limits: &Limits, stop: &AtomicBool) -> Result<V
 fn unknown(name: &str, bytes: &[u8]) -> Error {
     let (what, way) = foreign(bytes);
     Error::UnreadableImage(format!("{name} is not an image that can be read (it {what}); {way}"))
-}
-
-fn reason(panic: &(dyn Any + Send)) -> &str {
-    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => text,
-        (_, Some(text)) => text,
-        _ => "unknown reason",
-    }
 }

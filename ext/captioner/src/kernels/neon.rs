@@ -29,7 +29,7 @@ pub unsafe fn dot(mut sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t 
     sums
 }
 
-/// As [`dot`] with instructions that every processor has. No product may exceed 16383 in magnitude.
+/// As [`dot`] with instructions that every processor has.
 ///
 /// # Safety
 /// None of its own.

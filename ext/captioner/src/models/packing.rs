@@ -13,7 +13,7 @@ use super::model::Model;
 use super::parts::Parts;
 use super::FAMILIES;
 use crate::kernels::{Buffer, Compute, Isa, Matrix};
-use crate::weights::packed::{Contents, Form, Packed, Recipe, Writer, IDENTITY, RECIPE, RULES};
+use crate::weights::packed::{Contents, Form, Packed, Recipe, Writer, CONTENTS, IDENTITY, RECIPE, RULES};
 use crate::weights::{Checkpoint, Scope, Source};
 use crate::{foreign, Error, Result};
 
@@ -130,6 +130,7 @@ pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn 
 
     let mut contents = Contents::default();
     contents.describe(IDENTITY, identity);
+    contents.describe(CONTENTS.0, CONTENTS.1);
     contents.describe(RECIPE, recipe.name());
     contents.describe(RULES, recipe.rules());
     for (name, text) in parts.texts() {

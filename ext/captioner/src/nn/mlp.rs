@@ -66,7 +66,8 @@ impl Mlp {
         let count = rows(x)?;
         let ready = self.ready_in(regime);
         map_rows(x, self.fc2.outputs(), |x, out| {
-            let tile = if regime == Regime::Few { count } else { row_tile(count) } * self.fc2.outputs();
+            let rows = if regime == Regime::Few { count } else { row_tile(count) };
+            let tile = rows * self.fc2.outputs();
             out.par_chunks_mut(tile).zip(x.par_chunks(tile)).for_each(|(out, x)| {
                 let mut sum = Scratch::take(x.len());
                 sum.copy_from_slice(x);

@@ -9,7 +9,8 @@
 //!
 //! Cheap, because some thousand pages are read in a small part of a second, where all bytes of a large checkpoint take several.
 //! Right, because training changes nearly every value of a tensor that it changes at all, and every tensor is looked at, those
-//! of up to three pages as a whole; a checkpoint that is copied, or unpacked from an archive, stays what it was.
+//! of up to three pages as a whole; a checkpoint that is copied, or unpacked from an archive, stays what it was. Whoever edits
+//! single rows of a large tensor in place has to remove the packed file: they may lie between the windows.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -38,7 +39,7 @@ pub fn of_folder(dir: &Path) -> Result<String> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
         .map_err(|error| Error::reading(dir, &error))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| is(path, "json") || is(path, "safetensors"))
+        .filter(|path| path.is_file() && (is(path, "json") || is(path, "safetensors")))
         .collect();
     files.sort();
     for path in files {

@@ -77,13 +77,18 @@ impl Checkpoint {
     /// `CorruptModel` with the name of one that no model asked for: another configuration's weights.
     pub fn check_use(&self, is_spare: impl Fn(&str) -> bool) -> Result<()> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_used = |name: &str| asked.contains(name) || bitsandbytes::owner(name, |owner| asked.contains(owner));
-        let unused: Vec<&str> = self.tensors().into_iter().filter(|name| !is_used(name) && !is_spare(name)).collect();
+        let is_kept = |name: &str| asked.contains(name) || is_spare(name);
+        let is_used = |name: &str| is_kept(name) || bitsandbytes::owner(name, is_kept);
+        let unused: Vec<&str> = self.tensors().into_iter().filter(|name| !is_used(name)).collect();
         let Some(name) = unused.first() else { return Ok(()) };
         let (file, others) = (self.tensors[*name].file.display(), unused.len() - 1);
-        let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+        let subject = if others == 0 {
+            format!("tensor {name} in {file} belongs")
+        } else {
+            format!("tensor {name} and {others} more in {file} belong")
+        };
         Err(Error::CorruptModel(format!(
-            "tensor {name}{others} in {file} belongs to no part of the model that config.json describes; the weights and \
+            "{subject} to no part of the model that config.json describes; the weights and \
              config.json do not belong together"
         )))
     }

@@ -45,6 +45,10 @@ use header::{is_ours, Header};
 /// Version of the format. Files of another version are made anew.
 pub const VERSION: &str = "1";
 
+/// What packing makes of a checkpoint, by a number that is raised whenever the same checkpoint gives other contents. A packed file
+/// that is given by its path is taken whatever it says.
+pub const CONTENTS: (&str, &str) = ("contents", "2");
+
 /// The metadata's entry that says which checkpoint a file was made from.
 pub const IDENTITY: &str = "identity";
 /// The metadata's entry with the recipe's name.
