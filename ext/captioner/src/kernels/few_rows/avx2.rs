@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::group::{BlockGroup, ByteGroup};
+use super::group::{whole_block, BlockGroup, ByteGroup};
 use super::rounded::BLOCK;
 use super::Sums;
 
@@ -50,13 +50,8 @@ pub unsafe fn bytes(group: &ByteGroup, sums: &mut Sums) {
     for (feature, codes) in group.codes.chunks_exact(group.cols).enumerate() {
         let mut own = [_mm256_setzero_ps(); super::FEW_ROWS];
         for (block, codes) in codes.chunks(BLOCK).enumerate() {
-            let mut padded = [0; BLOCK];
-            let codes = if codes.len() == BLOCK {
-                codes
-            } else {
-                padded[..codes.len()].copy_from_slice(codes);
-                &padded
-            };
+            let mut room = [0; BLOCK];
+            let codes = whole_block(codes, &mut room);
             // SAFETY: both sides have a whole block.
             let part = |from: *const i8| unsafe {
                 [0, 1, 2, 3].map(|i| _mm256_cvtepi8_epi16(_mm_loadu_si128(from.add(16 * i).cast())))

@@ -1,6 +1,8 @@
 //! What the kernels of an instruction set get: some features of a weight, and the rows.
 
 use super::rounded::Rounded;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::rounded::BLOCK;
 
 /// Features in 4-bit blocks.
 pub struct BlockGroup<'a> {
@@ -34,4 +36,15 @@ pub struct FloatGroup<'a> {
     pub x: &'a [f32],
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub count: usize,
+}
+
+/// A whole block of a row's codes: the last one, which may be shorter, is copied to `room`, which holds zeros.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[inline(always)]
+pub fn whole_block<'a>(codes: &'a [u8], room: &'a mut [u8; BLOCK]) -> &'a [u8] {
+    if codes.len() == BLOCK {
+        return codes;
+    }
+    room[..codes.len()].copy_from_slice(codes);
+    room
 }

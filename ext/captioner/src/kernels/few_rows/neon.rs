@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::group::{BlockGroup, ByteGroup};
+use super::group::{whole_block, BlockGroup, ByteGroup};
 use super::rounded::BLOCK;
 use super::{Sums, FEW_ROWS};
 use crate::kernels::neon::{dot, dot_of_products};
@@ -48,13 +48,8 @@ macro_rules! kernels {
             for (feature, codes) in group.codes.chunks_exact(group.cols).enumerate() {
                 let mut own = [vdupq_n_f32(0.0); FEW_ROWS];
                 for (block, codes) in codes.chunks(BLOCK).enumerate() {
-                    let mut padded = [0; BLOCK];
-                    let codes = if codes.len() == BLOCK {
-                        codes
-                    } else {
-                        padded[..codes.len()].copy_from_slice(codes);
-                        &padded
-                    };
+                    let mut room = [0; BLOCK];
+                    let codes = whole_block(codes, &mut room);
                     let part = |from: *const i8| [0, 1, 2, 3].map(|i| vld1q_s8(from.add(i * LANES)));
                     let weights = part(codes.as_ptr().cast());
                     for (x, own) in (0..group.x.rows).zip(&mut own) {
