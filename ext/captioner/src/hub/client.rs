@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use ureq::http::{header, Method, Request, Response, StatusCode, Uri};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Proxy};
 
 use super::failure::{Attempt, Failure};
 use super::headers::{number, text};
 use super::layout::{is_commit, is_etag};
-use super::url::{is_loopback, printable, resolve_url, same_origin, target};
-use super::{Settings, Stop};
+use super::url::{printable, resolve_url, same_origin, target};
+use super::{proxy, Settings, Stop};
 use crate::error::{Error, Result};
 
 const MAX_REDIRECTS: usize = 10;
@@ -32,8 +32,6 @@ pub(super) struct Client {
     endpoint: Uri,
     token: Option<String>,
     stop: Stop,
-    /// May the environment name a proxy? For a mirror on this machine it may not.
-    proxied: bool,
 }
 
 impl Client {
@@ -59,12 +57,11 @@ impl Client {
             .timeout_per_read(Some(settings.read_timeout))
             .timeout_per_write(Some(settings.read_timeout))
             .tls_config(tls)
-            .user_agent(concat!("meme_captioner/", env!("CARGO_PKG_VERSION")));
-        // A mirror on this machine is not behind the proxy, even if NO_PROXY forgets it.
-        let proxied = !is_loopback(&endpoint);
-        let config = if proxied { config } else { config.proxy(None) };
-        let config = config.build();
-        Ok(Client { agent: config.new_agent(), endpoint, token: settings.token.clone(), stop, proxied })
+            // Each request is told its own.
+            .proxy(None)
+            .user_agent(concat!("meme_captioner/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Client { agent: config.new_agent(), endpoint, token: settings.token.clone(), stop })
     }
 
     /// Shutting this clone down ends the requests that are under way.
@@ -145,19 +142,12 @@ impl Client {
     /// # Errors
     /// `ModelUnavailable` where it names a proxy that they cannot go through.
     pub fn way_out(&self) -> Result<()> {
-        self.way_to(&self.endpoint)
-    }
-
-    fn way_to(&self, url: &Uri) -> Result<()> {
-        if self.proxied {
-            super::proxy::check(url, &|name| std::env::var(name).ok())?;
-        }
-        Ok(())
+        proxy_to(&self.endpoint).map(|_| ())
     }
 
     fn send(&self, method: Method, url: &Uri, headers: &[(header::HeaderName, &str)]) -> Attempt<Response<Body>> {
         self.stop.check()?;
-        self.way_to(url)?;
+        let proxy = proxy_to(url)?;
         // Any compression would change the length that is checked.
         let mut request = Request::builder().method(method).uri(url).header(header::ACCEPT_ENCODING, "identity");
         for (name, value) in headers {
@@ -172,6 +162,7 @@ impl Client {
                 "the hub token has characters that no token has: check HF_TOKEN or the token file".into(),
             )
         })?;
+        let request = self.agent.configure_request(request).proxy(proxy).build();
         let response = self.agent.run(request);
         self.stop.check()?;
         response.map_err(|error| {
@@ -226,6 +217,11 @@ impl Client {
             _ => Err(Failure::Final(error)),
         }
     }
+}
+
+/// The proxy for a request to `url`, as the environment says now.
+fn proxy_to(url: &Uri) -> Result<Option<Proxy>> {
+    proxy::choose(url, &|name| std::env::var(name).ok())
 }
 
 fn too_many_redirects(url: &Uri) -> Failure {
