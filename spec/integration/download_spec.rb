@@ -78,6 +78,15 @@ RSpec.describe "downloading a model" do
     expect(said).not_to include "secret"
   end
 
+  it "captions with what it has of a branch, behind a proxy that it cannot go through" do
+    @hub.branches[[HubServer::REPO, "main"]] = HubServer::COMMIT
+    expect(fetch("captioner.download.downloaded?", revision: "main")).to eq "true"
+    env.update("HF_ENDPOINT" => "https://hub.invalid", "ALL_PROXY" => "socks5://127.0.0.1:1", "NO_PROXY" => nil)
+    caption = "captioner.extract(#{png_file(@cache).inspect}).class"
+    expect(fetch(caption, revision: "main")).to eq "String"
+    expect(fetch(caption, revision: "other")).to include "ALL_PROXY names a SOCKS proxy"
+  end
+
   it "fetches each file once for two processes" do
     expect(Array.new(2) { Thread.new { fetch } }.map(&:value)).to all include("Captioner mine")
     expect(@hub.gets["model.safetensors"]).to eq 1
