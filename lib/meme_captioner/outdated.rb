@@ -4,7 +4,8 @@ require "fileutils"
 
 module MemeCaptioner
   # Packed files of an earlier state of a model's checkpoint, or of another version of the format. Only this process's models are
-  # asked for: another application with the same cache, whose model of that name is another one, packs it again.
+  # asked for. Another application with the same cache may have another model of that name: of a folder that is still as it was
+  # packed nothing is outdated; of another commit of a repository it is, and the other application packs it again.
   # @api private
   module Outdated
     class << self

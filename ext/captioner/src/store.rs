@@ -1,6 +1,7 @@
 //! Packed files on this machine: made once from a checkpoint, by one process, and checked before they are used.
 
 mod identity;
+mod origin;
 mod outdated;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -49,10 +50,14 @@ pub fn packed(
     }
     let recipe = &models::own_recipe(dir, recipe)?;
     let path = place(recipe);
-    let _lock = lock(&path, stop)?;
+    let lock = lock(&path, stop)?;
     // Another process may have made it meanwhile.
     let Err(why) = usable(&path, &identity, recipe) else { return Ok(Prepared { path, made: None }) };
     packed::remove_leftovers(&path);
+    // A commit's folder stays as it is when the model moves on, so it says nothing.
+    if revision.is_none() {
+        origin::note(&lock, dir);
+    }
     models::pack(dir, recipe, &identity, &path, stop)?;
     Ok(Prepared { path, made: Some(why) })
 }

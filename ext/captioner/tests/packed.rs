@@ -295,3 +295,26 @@ fn files_of_earlier_states_of_a_checkpoint_are_named() {
     };
     assert_eq!((of("abc"), of("main-2")), (3, 3), "those of another commit are");
 }
+
+#[test]
+fn what_another_folder_was_packed_into_is_not_outdated() {
+    let world = World::new();
+    let ((ours, weights), (theirs, their_weights)) = (copied(&world), copied(&world));
+    train(&their_weights, 0);
+    let pack = |dir: &Path, revision| {
+        store::packed(dir, world.folder.path(), "model", revision, "mixed", &|| false).unwrap().path
+    };
+    let outdated = || store::outdated(ours.path(), world.folder.path(), "model", None, "mixed").unwrap();
+    let (first, other) = (pack(ours.path(), None), pack(theirs.path(), None));
+    assert!(outdated().is_empty());
+    train(&weights, 1);
+    assert_eq!(outdated(), [first.clone()], "our own earlier state, and not theirs");
+    train(&their_weights, 1);
+    assert_eq!(outdated().len(), 2, "their earlier state, which nobody has");
+    train(&their_weights, 1);
+    assert_eq!(outdated(), [first.clone()], "theirs is what it was");
+    drop(theirs);
+    assert!(outdated().contains(&other), "the folder is gone");
+    let commit = pack(ours.path(), Some("abc"));
+    assert!(outdated().contains(&commit), "a commit's folder says nothing");
+}

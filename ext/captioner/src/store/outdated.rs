@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{file_name, identity_of, label, safe};
+use super::{file_name, identity_of, label, origin, safe};
 use crate::models;
 use crate::weights::packed::Recipe;
 use crate::Result;
 
 /// The packed files in `folder` that are of the same name and recipe as the one that [`super::packed`] would give, but not it.
-/// Those of other recipes are another model's, and none of them.
+/// Those of other recipes are another model's, and none of them; nor is what another folder's checkpoint was packed into, which is
+/// there as it was: another application with the same folder of packed files has a model of that name.
 ///
 /// # Errors
 /// Those of looking at the checkpoint.
@@ -32,6 +33,7 @@ pub fn outdated(dir: &Path, folder: &Path, name: &str, revision: Option<&str>, r
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|file| same_model(file).is_some() && !current.contains(file))
         .map(|file| folder.join(file))
+        .filter(|path| !origin::is_anothers(path, dir))
         .collect();
     found.sort();
     Ok(found)
