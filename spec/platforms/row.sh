@@ -107,28 +107,43 @@ grep -q 'is there a network' <<<"$said"
 INSIDE
 }
 
-# The precompiled gem where there is neither a compiler nor cargo nor a header, if `rake package:native` has built one.
+# The precompiled gem where there is neither a compiler nor cargo nor a header, if `rake package:native` has built one: with the
+# suite's Ruby, and with 3.4 where Debian has it beside that.
 precompiled() {
   if ! compgen -G "$project/pkg/meme_captioner-*-x86_64-linux.gem" >/dev/null; then
     left_out "$suite.precompiled" "not run: \`rake package:native\` has not been run"
     return
   fi
   binds=$(shared) step ruby enter "$root" \
-    'apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ruby' || return 0
+    'apt-get update -qq
+    newer=$(apt-cache show ruby3.4 2>/dev/null | sed -n "s/^Package: //p" | head -n 1) || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ruby $newer' || return 0
   binds=$(shared) step precompiled precompiled_gem || true
 }
 
 precompiled_gem() {
+  local captions
   cp "$project"/pkg/meme_captioner-*-x86_64-linux.gem "$root/tmp/"
   enter "$root" '
     if command -v cc || command -v cargo || compgen -G "/usr/include/ruby*"; then exit 1; fi
     export GEM_HOME=/tmp/gems
-    meme=$PWD/data/memes/meme-04.jpg
+    script=$PWD/spec/platforms/captions.rb meme=$PWD/data/memes/meme-04.jpg
     cd /tmp
-    time gem install --local --no-document /tmp/meme_captioner-*.gem
-    time ruby -w -e "require %q(meme_captioner); puts MemeCaptioner.select(%q(Florence-2-tiny)).extract(ARGV[0])" "$meme"
-    /tmp/gems/bin/meme_captioner version
-    rm -rf /tmp/gems'
+    for ruby in /usr/bin/ruby3.*; do
+      $ruby -v
+      time $ruby -S gem install --local --no-document /tmp/meme_captioner-*.gem
+      time $ruby -w -e "require %q(meme_captioner); puts MemeCaptioner.select(%q(Florence-2-tiny)).extract(ARGV[0])" "$meme"
+      $ruby /tmp/gems/bin/meme_captioner version
+      version=${ruby#/usr/bin/ruby}
+      $ruby -e "require %q(meme_captioner); MemeCaptioner::Native; puts \$LOADED_FEATURES" | grep "/$version/meme_captioner.so"
+      $ruby -W "$script" >"/tmp/captions-$version"
+      rm -rf /tmp/gems
+    done
+    apt-get purge -y -qq ruby3.4 libruby3.4 2>/dev/null || true'
+  for captions in "$root"/tmp/captions-*; do
+    [ "$(wc -l <"$captions")" -gt 50 ]
+    cp "$captions" "$cache/results/$suite-gem${captions##*-}.captions"
+  done
 }
 
 equal_captions() {
@@ -160,8 +175,12 @@ foreign_libraries() {
   [ $tried -gt 0 ]
 }
 
-# Gems as files: nothing is looked up, so what they depend on is there or among them.
+# Gems as files: nothing is looked up, so what they depend on is there or among them. Those that compile find Debian's libraries.
 more_gems() {
   cp "$gems"/*.gem "$root/tmp/"
-  enter "$root" 'gem install --local --ignore-dependencies --no-document --force /tmp/*.gem; rm /tmp/*.gem; gem list --local'
+  enter "$root" '
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends make pkg-config libsqlite3-dev
+    gem install --local --ignore-dependencies --no-document --force /tmp/*.gem -- --enable-system-libraries
+    rm /tmp/*.gem
+    gem list --local'
 }
