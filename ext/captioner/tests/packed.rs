@@ -308,11 +308,11 @@ fn what_another_folder_was_packed_into_is_not_outdated() {
     let (first, other) = (pack(ours.path(), None), pack(theirs.path(), None));
     assert!(outdated().is_empty());
     train(&weights, 1);
-    assert_eq!(outdated(), [first.clone()], "our own earlier state, and not theirs");
+    assert_eq!(outdated(), std::slice::from_ref(&first), "our own earlier state, and not theirs");
     train(&their_weights, 1);
     assert_eq!(outdated().len(), 2, "their earlier state, which nobody has");
     train(&their_weights, 1);
-    assert_eq!(outdated(), [first.clone()], "theirs is what it was");
+    assert_eq!(outdated(), std::slice::from_ref(&first), "theirs is what it was");
     drop(theirs);
     assert!(outdated().contains(&other), "the folder is gone");
     let commit = pack(ours.path(), Some("abc"));
