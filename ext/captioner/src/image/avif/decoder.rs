@@ -16,21 +16,35 @@ use rav1d::src::send_sync_non_null::SendSyncNonNull;
 use rav1d::Dav1dResult;
 
 use super::super::limits::Failure;
-use super::super::memory::OutOfMemory;
+use super::super::memory;
 use super::planes::{Planes, Subsampling};
 use super::properties::Description;
 
+/// Samples that a frame costs beside its own, because of what is done for each.
+const SAMPLES_BESIDE: usize = 1 << 13;
+
+/// What the decoder allocates for itself: bytes for each pixel of a frame, and beside that.
+const BYTES_A_PIXEL: usize = 3;
+const BYTES_BESIDE: usize = 8 << 20;
+
 /// The buffers of a decoder's pictures, which outlive it where it never ends.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Buffers(Arc<Mutex<Held>>);
 
-#[derive(Default)]
 struct Held {
     planes: Vec<Planes>,
-    refused: Option<OutOfMemory>,
+    /// Samples that may still be decoded.
+    budget: usize,
+    /// Why the decoder got no buffer.
+    refused: Option<Failure>,
 }
 
 impl Buffers {
+    /// Buffers of all frames together for so many samples.
+    pub(super) fn new(budget: usize) -> Self {
+        Buffers(Arc::new(Mutex::new(Held { planes: Vec::new(), budget, refused: None })))
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -38,6 +52,22 @@ impl Buffers {
     /// Frees them all, which only someone may do who knows that the decoder does not run.
     pub(super) fn clear(&self) {
         self.held().planes.clear();
+    }
+}
+
+impl Held {
+    /// New planes, which count.
+    fn planes(&mut self, size: (usize, usize), depth: u32, subsampling: Subsampling) -> Result<Planes, Failure> {
+        let chroma =
+            subsampling.map_or(0, |(across, down)| 2 * size.0.div_ceil(1 << across) * size.1.div_ceil(1 << down));
+        let samples = size.0 * size.1 + chroma + SAMPLES_BESIDE;
+        self.budget = self.budget.checked_sub(samples).ok_or_else(|| {
+            Failure::unreadable("it asks for far more work than its bytes bear out, which no picture does")
+        })?;
+        let planes = Planes::new(size, depth, subsampling)?;
+        // What the decoder allocates for the frame next, which cannot fail.
+        memory::probe((size.0 * size.1).saturating_mul(BYTES_A_PIXEL).saturating_add(BYTES_BESIDE))?;
+        Ok(planes)
     }
 }
 
@@ -50,6 +80,7 @@ pub(super) struct Decoder {
 impl Decoder {
     /// A decoder of frames of no more than so many pixels.
     pub(super) fn new(buffers: Buffers, most_pixels: u32, operating_point: u8) -> Result<Self, Failure> {
+        memory::probe(BYTES_BESIDE)?;
         let mut settings = std::mem::MaybeUninit::<Dav1dSettings>::uninit();
         // SAFETY: the settings are written before they are taken.
         let mut settings = unsafe {
@@ -122,10 +153,10 @@ impl Decoder {
     fn succeeded(&self, result: Dav1dResult) -> Result<(), Failure> {
         match -result.0 {
             ..=0 => Ok(()),
-            libc::ENOMEM => Err(match self.buffers.held().refused {
-                Some(refused) => refused.into(),
-                None => Failure::unreadable("its decoder had no memory"),
-            }),
+            libc::ENOMEM => {
+                let refused = self.buffers.held().refused.take();
+                Err(refused.unwrap_or_else(|| Failure::unreadable("its decoder had no memory")))
+            }
             libc::ERANGE => Err(Failure::unreadable("its frame is larger than it says")),
             libc::ENOPROTOOPT => Err(Failure::unreadable("a part of AV1 that it uses is not supported")),
             _ => Err(Failure::unreadable("its data is damaged or cut off")),
@@ -151,7 +182,7 @@ impl Packet {
         // SAFETY: the packet is empty, and where memory comes back there is room for so many bytes.
         unsafe {
             let memory = dav1d_data_create(Some(NonNull::from(&mut self.0)), data.len());
-            let memory = NonNull::new(memory).ok_or_else(|| super::super::memory::refused(data.len()))?;
+            let memory = NonNull::new(memory).ok_or_else(|| memory::refused(data.len()))?;
             memory.copy_from_nonoverlapping(NonNull::from(data).cast(), data.len());
         }
         Ok(())
@@ -193,7 +224,7 @@ unsafe extern "C" fn allocate(picture: *mut Dav1dPicture, cookie: Option<SendSyn
         _ => Some((0, 0)),
     };
     let (Ok(width), Ok(height)) = (usize::try_from(picture.p.w), usize::try_from(picture.p.h)) else { return invalid };
-    match Planes::new((width, height), picture.p.bpc as u32, subsampling) {
+    match held.planes((width, height), picture.p.bpc as u32, subsampling) {
         Ok(mut planes) => {
             picture.data = [0, 1, 2].map(|plane| planes.pointer(plane).map(NonNull::cast::<c_void>));
             picture.stride = [planes.stride(0) as isize, planes.stride(1) as isize];

@@ -210,28 +210,26 @@ impl<'a> Items<'a> {
     /// The AV1 data of a picture, whole or in tiles.
     fn coded(&self, id: u32, context: &Context<'_>) -> Result<Coded, Failure> {
         let item = self.item(id)?;
+        if ![b"av01", b"grid"].contains(&&item.kind) {
+            return Err(unsupported(&format!("a picture of the kind {}", item.kind.escape_ascii())));
+        }
         let size = item.properties.size.ok_or_else(|| Failure::unreadable("a picture has no size"))?;
         context.check(size.0.into(), size.1.into())?;
-        match &item.kind {
-            b"av01" => {
-                let operating_point = item.properties.operating_point;
-                Ok(Coded { size, tile: size, across: 0, operating_point, data: vec![self.bytes(item)?] })
-            }
-            b"grid" => {
-                let bytes = self.bytes(item)?;
-                let mut body = Reader(&bytes);
-                let (_, flags) = (body.byte()?, body.byte()?);
-                let (rows, columns) = (usize::from(body.byte()?) + 1, usize::from(body.byte()?) + 1);
-                let bytes = if flags & 1 != 0 { 4 } else { 2 };
-                let canvas = (body.number(bytes)? as u32, body.number(bytes)? as u32);
-                let tiles: Vec<u32> = self.referred(b"dimg", id).collect();
-                if canvas != size || tiles.len() != rows * columns {
-                    return Err(Failure::unreadable("its grid and its tiles do not fit together"));
-                }
-                self.tiles(&tiles, columns, size, context)
-            }
-            kind => Err(unsupported(&format!("a picture of the kind {}", String::from_utf8_lossy(kind)))),
+        if item.kind == *b"av01" {
+            let operating_point = item.properties.operating_point;
+            return Ok(Coded { size, tile: size, across: 0, operating_point, data: vec![self.bytes(item)?] });
         }
+        let bytes = self.bytes(item)?;
+        let mut body = Reader(&bytes);
+        let (_, flags) = (body.byte()?, body.byte()?);
+        let (rows, columns) = (usize::from(body.byte()?) + 1, usize::from(body.byte()?) + 1);
+        let bytes = if flags & 1 != 0 { 4 } else { 2 };
+        let canvas = (body.number(bytes)? as u32, body.number(bytes)? as u32);
+        let tiles: Vec<u32> = self.referred(b"dimg", id).collect();
+        if canvas != size || tiles.len() != rows * columns {
+            return Err(Failure::unreadable("its grid and its tiles do not fit together"));
+        }
+        self.tiles(&tiles, columns, size, context)
     }
 
     fn tiles(&self, ids: &[u32], across: usize, size: (u32, u32), context: &Context<'_>) -> Result<Coded, Failure> {

@@ -53,7 +53,7 @@ impl Properties {
             b"a1op" => self.operating_point = body.byte()? & 31,
             b"lsel" if body.short()? != 0xffff => return Err(unsupported("one layer of several")),
             _ if essential && !KNOWN.contains(&kind) => {
-                return Err(unsupported(&format!("a property that it needs, {}", String::from_utf8_lossy(kind))));
+                return Err(unsupported(&format!("a property that it needs, {}", kind.escape_ascii())));
             }
             _ => {}
         }
