@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 use crate::Error;
 
-/// How exactly products with weights are computed. Everything between two products is `f32` in every mode, but that a decoder
-/// remembers the encoder's keys and values in f16 unless its weights are exact.
+/// How exactly products are computed. Everything between two products is `f32` in every mode, but that a decoder remembers the
+/// encoder's keys and values in f16 unless its weights are exact. Attention follows the weights around it: where they are not
+/// multiplied in `f32`, its products of many rows are in bf16, if the processor multiplies that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Compute {
     /// Weights in 4 or 8 bits are multiplied in int8, with activations rounded to int8 too; others as in `Exact`.

@@ -46,9 +46,19 @@ impl Isa {
 
     /// Every set that this processor has, the plainest first.
     pub fn available() -> Vec<Self> {
-        let arm = [Self::Neon, Self::NeonDot, Self::NeonI8mm];
-        let x86 = [Self::Avx2, Self::Avx2Vnni, Self::Avx512, Self::Avx512Bf16];
-        [Self::Portable].into_iter().chain(arm).chain(x86).filter(|isa| isa.is_there()).collect()
+        Self::compiled().filter(|isa| isa.is_there()).collect()
+    }
+
+    /// Every set that there are kernels for on this architecture.
+    fn compiled() -> impl Iterator<Item = Self> {
+        let arm: &[Self] = &[Self::Neon, Self::NeonDot, Self::NeonI8mm];
+        let x86: &[Self] = &[Self::Avx2, Self::Avx2Vnni, Self::Avx512, Self::Avx512Bf16];
+        let own = match std::env::consts::ARCH {
+            "x86_64" => x86,
+            "aarch64" => arm,
+            _ => &[],
+        };
+        [Self::Portable].iter().chain(own).copied()
     }
 
     fn best() -> Self {
@@ -111,7 +121,22 @@ fn choose(forced: Option<&str>) -> std::result::Result<Isa, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    /// Written past the test's own output, so that it is seen when all is well.
+    #[test]
+    fn sets_that_are_not_tested_here_are_named() {
+        let there = Isa::available();
+        assert!(there.first() == Some(&Isa::Portable) && there.is_sorted());
+        let missing: Vec<_> = Isa::compiled().filter(|isa| !there.contains(isa)).collect();
+        if !missing.is_empty() {
+            let line =
+                format!("\nKernels that are not tested, as this processor lacks the instructions: {missing:?}\n");
+            std::io::stderr().write_all(line.as_bytes()).expect("there is an output");
+        }
+    }
 
     #[test]
     fn a_set_can_be_forced_and_a_wrong_name_is_told() {

@@ -35,8 +35,8 @@ mod scratch;
 mod simd;
 
 pub use attention::{
-    add_channel_scores, attend, attend_prefixed, attend_shared, attend_streamed, attend_written, mix_channels,
-    turn_keys, Heads, Keys, Mask, Streamed, Written,
+    add_channel_scores, attend_prefixed, attend_shared, attend_streamed, attend_written, mix_channels, turn_keys, Keys,
+    Mask, Streamed, Written,
 };
 pub use compute::Compute;
 pub use convolution::{depthwise_3x3_residual, Patches};
@@ -55,4 +55,4 @@ pub use scratch::Scratch;
 
 /// Rows of activations that one task works on at a time: few enough that a tile's intermediates stay in the cache,
 /// enough to pay for unpacking a weight panel. A constant, so that sums over tiles do not depend on the thread count.
-pub const TILE_ROWS: usize = 384;
+pub const TILE_ROWS: usize = 96;

@@ -1,10 +1,10 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::{even_tile, in_place, with_values};
+use super::{even_tile, in_place, with_values, LayerNorm};
 use crate::kernels::{depthwise_3x3_residual, Epilogue, Matrix, Patches, Ready, Regime, Scratch};
 use crate::weights::Scope;
-use crate::Result;
+use crate::{runtime, Result};
 
 /// `x + depthwise3x3(x)` over a channels-last image.
 pub struct DepthwiseConv {
@@ -63,8 +63,18 @@ impl PatchConv {
 
     /// `[height * width, inputs]` to `[height' * width', outputs]`, and the new height and width.
     pub fn forward(&self, x: &Tensor, size: (usize, usize)) -> Result<(Tensor, (usize, usize))> {
+        with_values(x, |x| self.forward_rows(x, size, None))?
+    }
+
+    /// The same over plain rows; a norm of the outputs is done while they are in the cache.
+    pub fn forward_rows(
+        &self,
+        x: &[f32],
+        size: (usize, usize),
+        norm: Option<&LayerNorm>,
+    ) -> Result<(Tensor, (usize, usize))> {
         let patches = Patches {
-            channels: x.dims2()?.1,
+            channels: x.len() / (size.0 * size.1),
             input: size,
             kernel: self.kernel,
             stride: self.stride,
@@ -72,17 +82,20 @@ impl PatchConv {
         };
         let (height, width) = patches.output();
         let outputs = self.bias.len();
-        let mut out = vec![0.0; height * width * outputs];
+        let mut out = runtime::zeros(height * width * outputs);
         let weight = Ready::new(&self.weight, Regime::of(height * width));
-        with_values(x, |x| {
-            let tile_rows = even_tile(height * width, GATHERED_ROWS);
-            out.par_chunks_mut(tile_rows * outputs).enumerate().for_each(|(tile, out)| {
-                let rows = out.len() / outputs;
-                let mut gathered = Scratch::take(rows * patches.values());
-                patches.gather(x, tile * tile_rows..tile * tile_rows + rows, &mut gathered);
-                weight.multiply(&gathered, Some(&self.bias), Epilogue::Store, out);
-            });
-        })?;
+        let tile_rows = even_tile(height * width, GATHERED_ROWS);
+        out.par_chunks_mut(tile_rows * outputs).enumerate().for_each(|(tile, out)| {
+            let rows = out.len() / outputs;
+            let mut gathered = Scratch::take(rows * patches.values());
+            patches.gather(x, tile * tile_rows..tile * tile_rows + rows, &mut gathered);
+            let Some(norm) = norm else {
+                return weight.multiply(&gathered, Some(&self.bias), Epilogue::Store, out);
+            };
+            let mut projected = Scratch::take(out.len());
+            weight.multiply(&gathered, Some(&self.bias), Epilogue::Store, &mut projected);
+            norm.forward_rows(&projected, out);
+        });
         Ok((Tensor::from_vec(out, (height * width, outputs), &Device::Cpu)?, (height, width)))
     }
 }

@@ -3,7 +3,7 @@ use candle_core::{Device, Tensor};
 use super::{map_rows, rows, with_values};
 use crate::kernels::{matmul, matmul_each, multiply_each, Arithmetic, Epilogue, Job, Matrix, Piece, Ready, Regime};
 use crate::weights::Scope;
-use crate::Result;
+use crate::{runtime, Result};
 
 /// `y = x · Wᵀ + b`. How the weight is stored is the weight's own affair.
 pub struct Linear {
@@ -42,7 +42,7 @@ impl Linear {
     /// `[rows, inputs]` through each of the layers, side by side.
     pub fn forward_each<const N: usize>(layers: [&Self; N], x: &Tensor, regime: Regime) -> Result<[Tensor; N]> {
         let count = rows(x)?;
-        let mut outs = layers.map(|layer| vec![0.0; count * layer.outputs()]);
+        let mut outs = layers.map(|layer| runtime::zeros(count * layer.outputs()));
         with_values(x, |x| {
             let jobs = layers.into_iter().zip(&mut outs);
             let jobs = jobs.map(|(layer, out)| Job { weight: &layer.weight, bias: layer.bias.as_deref(), out });

@@ -26,6 +26,6 @@ pub use mlp::{Activation, GatedMlp, Mlp, ReadyMlp};
 pub use norm::{LayerNorm, Norm, RmsNorm};
 pub use projections::{HeadShape, Projections, QkvNames};
 pub use rope::{Rope, Turns};
-pub use tensor::{add, concat, in_place, map_rows, rows, with_all, with_values};
+pub use tensor::{add, concat, in_place, map_rows, room, rows, with_all, with_values};
 pub use text_attention::{CachedAttention, CrossAttention, SelfAttention, WrittenRows};
 pub use vision_attention::{ChannelAttention, WindowAttention};

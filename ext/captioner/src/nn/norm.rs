@@ -29,10 +29,15 @@ impl LayerNorm {
 
     /// `[rows, channels]` to the same shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        forward(x, self.weight.len(), |x, out| self.forward_rows(x, out))
+        map_rows(x, self.weight.len(), |x, out| self.forward_all(x, out))
     }
 
-    /// The same over plain rows, on the calling thread.
+    /// The same over plain rows, on all threads of the pool.
+    pub fn forward_all(&self, x: &[f32], out: &mut [f32]) {
+        all(x, self.weight.len(), |x, out| self.forward_rows(x, out), out);
+    }
+
+    /// The same on the calling thread.
     pub fn forward_rows(&self, x: &[f32], out: &mut [f32]) {
         layer_norm(x, &self.weight, &self.bias, self.eps, out);
     }
@@ -52,7 +57,8 @@ impl RmsNorm {
 
     /// `[rows, channels]` to the same shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        forward(x, self.weight.len(), |x, out| self.forward_rows(x, out))
+        let channels = self.weight.len();
+        map_rows(x, channels, |x, out| all(x, channels, |x, out| self.forward_rows(x, out), out))
     }
 
     /// The same over plain rows, on the calling thread.
@@ -85,9 +91,7 @@ impl Norm {
     }
 }
 
-fn forward(x: &Tensor, channels: usize, norm: impl Fn(&[f32], &mut [f32]) + Sync) -> Result<Tensor> {
+fn all(x: &[f32], channels: usize, norm: impl Fn(&[f32], &mut [f32]) + Sync, out: &mut [f32]) {
     let tile = TILE_ROWS * channels;
-    map_rows(x, channels, |x, out| {
-        out.par_chunks_mut(tile).zip(x.par_chunks(tile)).for_each(|(out, x)| norm(x, out));
-    })
+    out.par_chunks_mut(tile).zip(x.par_chunks(tile)).for_each(|(out, x)| norm(x, out));
 }

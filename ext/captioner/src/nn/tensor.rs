@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Storage, Tensor};
 
-use crate::{kernels, Error, Result};
+use crate::{kernels, runtime, Error, Result};
 
 /// Calls `f` with the values of a contiguous `f32` CPU tensor.
 pub fn with_values<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
@@ -55,9 +55,19 @@ pub fn in_place(x: &Tensor, f: impl FnOnce(&mut [f32])) -> Result<()> {
 /// A new `[rows, channels]` tensor that `f(input, output)` fills; `x` is `[rows, _]`.
 pub fn map_rows(x: &Tensor, channels: usize, f: impl FnOnce(&[f32], &mut [f32])) -> Result<Tensor> {
     let count = rows(x)?;
-    let mut out = vec![0.0; count * channels];
+    let mut out = runtime::zeros(count * channels);
     with_values(x, |x| f(x, &mut out))?;
     Ok(Tensor::from_vec(out, (count, channels), &Device::Cpu)?)
+}
+
+/// `len` values of a buffer that is kept, whatever they are.
+pub fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if buffer.len() < len {
+        // The old one goes first, and nothing of it is copied.
+        drop(std::mem::take(buffer));
+        *buffer = runtime::zeros(len);
+    }
+    &mut buffer[..len]
 }
 
 /// Rows of a tile: at most `most`, and as many tiles for every thread.

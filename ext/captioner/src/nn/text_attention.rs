@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 
 use super::cache::{pick, RowCache, Shared, SharedCache};
 use super::{rows, with_all, with_values, Linear};
-use crate::kernels::{attend, attend_shared, attend_written, Element, Heads, Regime};
+use crate::kernels::{attend_shared, attend_streamed, attend_written, Element, Mask, Regime, Streamed};
 use crate::weights::Scope;
 use crate::{runtime, Result};
 
@@ -31,6 +31,15 @@ struct Projections {
     heads: usize,
 }
 
+/// Where the queries, keys and values of each head lie: rows of `stride` floats, heads side by side.
+#[derive(Clone, Copy)]
+struct Heads {
+    count: usize,
+    /// Channels of one head.
+    dim: usize,
+    stride: usize,
+}
+
 impl Projections {
     fn load(channels: usize, heads: usize, scope: Scope) -> Result<Self> {
         let linear = |name: &str| Linear::load(channels, channels, true, scope.pp(name));
@@ -54,11 +63,14 @@ impl SelfAttention {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let tokens = rows(x)?;
         let [q, k, v] = Linear::forward_each([&self.0.q, &self.0.k, &self.0.v], x, Regime::of(tokens))?;
-        let (heads, scale) = self.0.heads();
+        let ((heads, scale), arithmetic) = (self.0.heads(), self.0.q.arithmetic());
+        let Heads { dim, stride, .. } = heads;
+        let shape =
+            Streamed { queries: tokens, keys: tokens, dim, q_stride: stride, kv_stride: stride, out_stride: dim };
         let mixed = with_all([&q, &k, &v], |[q, k, v]| {
             by_head(heads, tokens, |head, out| {
-                let (at, one) = (head * heads.dim, Heads { count: 1, ..heads });
-                attend(&q[at..], &k[at..], &v[at..], tokens, one, scale, out);
+                let at = head * heads.dim;
+                attend_streamed(&q[at..], &k[at..], &v[at..], shape, Mask::None, scale, arithmetic, out);
             })
         })??;
         self.0.out.forward(&mixed)
@@ -68,10 +80,10 @@ impl SelfAttention {
 /// `[rows, channels]` from what `f(head, out)` writes to the `[rows, dim]` of each head.
 fn by_head(heads: Heads, rows: usize, f: impl Fn(usize, &mut [f32]) + Sync) -> Result<Tensor> {
     let (dim, channels) = (heads.dim, heads.count * heads.dim);
-    let mut parts = vec![0.0; rows * channels];
+    let mut parts = runtime::zeros(rows * channels);
     let mut tasks: Vec<_> = parts.chunks_exact_mut(rows * dim).enumerate().collect();
     runtime::each(&mut tasks, |(head, part)| f(*head, part));
-    let mut joined = vec![0.0; rows * channels];
+    let mut joined = runtime::zeros(rows * channels);
     for (head, part) in parts.chunks_exact(rows * dim).enumerate() {
         for (out, part) in joined.chunks_exact_mut(channels).zip(part.chunks_exact(dim)) {
             out[head * dim..][..dim].copy_from_slice(part);

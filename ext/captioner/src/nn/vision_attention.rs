@@ -5,8 +5,10 @@ use std::ops::Range;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::{in_place, rows, LayerNorm, Linear, ReadyLinear};
-use crate::kernels::{add, add_channel_scores, attend, mix_channels, softmax, Epilogue, Heads, Scratch, TILE_ROWS};
+use super::{in_place, room, rows, LayerNorm, Linear, ReadyLinear};
+use crate::kernels::{
+    add, add_channel_scores, attend_streamed, mix_channels, softmax, Epilogue, Mask, Scratch, Streamed, TILE_ROWS,
+};
 use crate::Result;
 
 /// Windows that go through the linears together, so that unpacking a weight pays.
@@ -67,10 +69,15 @@ impl WindowAttention {
         }
         let mut qkv = Scratch::take(3 * normed.len());
         to_qkv.forward_rows(&normed, Epilogue::Store, &mut qkv);
-        let heads = Heads { count: self.heads, dim: channels / self.heads, stride: 3 * channels };
-        let scale = (heads.dim as f32).powf(-0.5);
-        for (qkv, mixed) in qkv.chunks_exact(3 * tokens * channels).zip(normed.chunks_exact_mut(tokens * channels)) {
-            attend(qkv, &qkv[channels..], &qkv[2 * channels..], tokens, heads, scale, mixed);
+        let (dim, stride, arithmetic) = (channels / self.heads, 3 * channels, self.qkv.arithmetic());
+        let shape =
+            Streamed { queries: tokens, keys: tokens, dim, q_stride: stride, kv_stride: stride, out_stride: channels };
+        let scale = (dim as f32).powf(-0.5);
+        for (qkv, mixed) in qkv.chunks_exact(tokens * stride).zip(normed.chunks_exact_mut(tokens * channels)) {
+            for head in (0..channels).step_by(dim) {
+                let (q, k, v) = (&qkv[head..], &qkv[channels + head..], &qkv[2 * channels + head..]);
+                attend_streamed(q, k, v, shape, Mask::None, scale, arithmetic, &mut mixed[head..]);
+            }
         }
         let mut projected = Scratch::take(normed.len());
         proj.forward_rows(&normed, Epilogue::Store, &mut projected);
@@ -105,7 +112,7 @@ impl ChannelAttention {
     pub fn forward(&self, x: &Tensor, values: &mut Vec<f32>) -> Result<()> {
         let (tokens, channels) = x.dims2()?;
         let (groups, dim, tile) = (self.groups, channels / self.groups, tile(tokens) * channels);
-        values.resize(tokens * channels, 0.0);
+        let values = room(values, tokens * channels);
         let proj = self.proj.ready(tokens);
         in_place(x, |x| {
             let mut weights = self.scores(x, values);

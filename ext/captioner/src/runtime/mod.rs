@@ -4,6 +4,7 @@
 //! leaks it (its threads are gone, dropping it would wait for them) and builds its own.
 
 mod lead;
+mod pages;
 mod team;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use std::sync::Mutex;
 use rayon::ThreadPoolBuilder;
 
 pub use lead::lead;
+pub use pages::zeros;
 pub use rayon::ThreadPool;
 pub use team::{each, together};
 

@@ -1,51 +1,42 @@
 //! Attention in the shapes that the models have.
 //!
-//! - `full.rs`: every token to every token (windows, encoder)
-//! - `streamed.rs`: many tokens to many, masked or not (vision towers, a prompt)
+//! - `streamed.rs`: many tokens to many, masked or not (windows, vision towers, an encoder, a prompt)
 //! - `shared.rs`: a few rows to tokens that stay (decoder to encoder)
 //! - `channels.rs`: among channels (DaViT)
 //! - `written.rs`: a new token to those written before it
 //! - `prefixed.rs`: a new token to a shared prefix and to those written before it
 
 mod channels;
-mod full;
 mod prefixed;
 mod shared;
 mod streamed;
 mod written;
 
 pub use channels::{add_channel_scores, mix_channels};
-pub use full::attend;
 pub use prefixed::{attend_prefixed, Written};
 pub use shared::{attend_shared, turn_keys};
 pub use streamed::{attend_streamed, Keys, Mask, Streamed};
 pub use written::attend_written;
 
-/// Where the queries, keys and values of each head lie: rows of `stride` floats, heads side by side.
-#[derive(Debug, Clone, Copy)]
-pub struct Heads {
-    /// Number of heads.
-    pub count: usize,
-    /// Channels of one head.
-    pub dim: usize,
-    /// Floats from one row to the next in `q`, `k` and `v`.
-    pub stride: usize,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernels::panels::tests::values;
+    use crate::kernels::Arithmetic;
     use half::f16;
 
     #[test]
-    fn full_shared_and_written_attention_agree() {
-        let heads = Heads { count: 3, dim: 8, stride: 72 };
+    fn streamed_shared_and_written_attention_agree() {
         for tokens in [1, 11, 64, 150] {
             let width = 24;
             let qkv = values(tokens * 72, 7);
+            let shape =
+                Streamed { queries: tokens, keys: tokens, dim: 8, q_stride: 72, kv_stride: 72, out_stride: width };
             let mut out = vec![0.0; tokens * width];
-            attend(&qkv, &qkv[24..], &qkv[48..], tokens, heads, 0.3, &mut out);
+            for at in [0, 8, 16] {
+                let (q, k, v) = (&qkv[at..], &qkv[24 + at..], &qkv[48 + at..]);
+                attend_streamed(q, k, v, shape, Mask::None, 0.3, Arithmetic::F32, &mut out[at..]);
+            }
             let keys: Vec<&[f32]> = qkv.chunks_exact(72).map(|r| &r[24..48]).collect();
             let values: Vec<&[f32]> = qkv.chunks_exact(72).map(|r| &r[48..]).collect();
             for t in 0..tokens {

@@ -1,8 +1,8 @@
 //! Attention of a decoder's step: a row for each beam and head, to tokens that all beams share and to those that each beam
 //! has written itself.
 
-use super::full::QUERIES;
 use super::shared::{score_shared, TOKENS};
+use super::streamed::QUERIES;
 use super::written::{add_written, score_written};
 use crate::kernels::elementwise::{exp_row, scale_row};
 use crate::kernels::product::{product, Element, Left, Out, Right, Start};

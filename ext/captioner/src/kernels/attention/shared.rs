@@ -6,7 +6,8 @@
 //! values  token 0: all channels;  token 1: ...
 //! ```
 
-use super::full::{mix, QUERIES};
+use super::streamed::QUERIES;
+use crate::kernels::elementwise::{exp_row, scale_row};
 use crate::kernels::product::{product, transpose, Element, Left, Out, Right, Start};
 use crate::kernels::Scratch;
 
@@ -43,6 +44,23 @@ pub fn attend_shared<T: Element>(
         }
         let values = Right { values, row: dim };
         mix(&mut scores, (rows, tokens, dim), values, scale, Out { values: out, row: dim });
+    }
+}
+
+/// `out = softmax(scale * scores)·values`, `[rows, dim]`; the scores, `[rows, tokens]`, are overwritten.
+fn mix<T: Element>(
+    scores: &mut [f32],
+    (rows, tokens, dim): (usize, usize, usize),
+    values: Right<T>,
+    scale: f32,
+    out: Out,
+) {
+    let mut sums = [0.0; QUERIES];
+    scores.chunks_exact_mut(tokens).zip(&mut sums).for_each(|(row, sum)| *sum = exp_row(row, scale));
+    let weights = Left { values: scores, row: tokens, step: 1 };
+    product((rows, dim, tokens), weights, values, Start::default(), Out { values: &mut *out.values, row: out.row });
+    for (row, sum) in out.values.chunks_mut(out.row).zip(&sums[..rows]) {
+        scale_row(&mut row[..dim], 1.0 / sum);
     }
 }
 

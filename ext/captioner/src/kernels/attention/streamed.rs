@@ -1,4 +1,4 @@
-//! Attention over many keys, a tile of queries at a time: no matrix of all queries by all keys ever exists.
+//! Softmax attention over many keys, a tile of queries at a time: no matrix of all queries by all keys ever exists.
 //!
 //! - `streamed/floats.rs`: in `f32`, on every processor
 //! - `streamed/bf16.rs`: in bf16 with AVX512-BF16, key by key (FlashAttention, arXiv 2205.14135)
@@ -16,6 +16,8 @@ mod bf16;
 mod floats;
 
 use std::ops::Range;
+
+pub(super) use floats::QUERIES;
 
 use crate::kernels::{Arithmetic, Isa};
 

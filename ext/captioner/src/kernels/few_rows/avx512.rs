@@ -16,7 +16,7 @@ type Lanes<const M: usize> = [[MaybeUninit<__m512>; GROUP]; M];
 
 /// Adds up the lanes of the first `count` features.
 #[target_feature(enable = "avx512f,avx512dq")]
-unsafe fn finish<const M: usize>(mut lanes: Lanes<M>, count: usize, sums: &mut Sums) {
+unsafe fn finish<const M: usize>(lanes: &mut Lanes<M>, count: usize, sums: &mut Sums) {
     for (lanes, sums) in lanes.iter_mut().zip(sums) {
         lanes[count..].fill(MaybeUninit::new(_mm512_setzero_ps()));
         // SAFETY: all of them are written now.
@@ -92,7 +92,7 @@ unsafe fn block_rows<const M: usize>(group: &BlockGroup, sums: &mut Sums) {
             lanes[features[1]] = MaybeUninit::new(own[1][m]);
         }
     }
-    finish(lanes, group.count, sums);
+    finish(&mut lanes, group.count, sums);
 }
 
 /// What the 128 in every code adds to the sums of two features, negative, in lanes that add up to it.
@@ -159,7 +159,7 @@ unsafe fn byte_rows<const M: usize>(group: &ByteGroup, sums: &mut Sums) {
             lanes[feature] = MaybeUninit::new(own);
         }
     }
-    finish(lanes, group.count, sums);
+    finish(&mut lanes, group.count, sums);
     for (m, sums) in sums.iter_mut().enumerate().take(M) {
         let offset: f32 = group.x.offsets(m).iter().sum();
         sums.iter_mut().for_each(|sum| *sum += offset);
@@ -202,7 +202,7 @@ macro_rules! float_kernel {
                     lanes[m][next] = MaybeUninit::new(own[1][m]);
                 }
             }
-            finish(lanes, group.count, sums);
+            finish(&mut lanes, group.count, sums);
         }
     };
 }

@@ -9,7 +9,9 @@
 use candle_core::Tensor;
 
 use super::vision_config::VisionConfig;
-use crate::nn::{ChannelAttention, DepthwiseConv, LayerNorm, Linear, Mlp, PatchConv, WindowAttention};
+use crate::nn::{
+    self, with_values, ChannelAttention, DepthwiseConv, LayerNorm, Linear, Mlp, PatchConv, WindowAttention,
+};
 use crate::weights::Scope;
 use crate::Result;
 
@@ -79,7 +81,7 @@ impl DaViT {
         let (number, stage) = (progress.stage, &self.stages[progress.stage]);
         let width = progress.size.1;
         match progress.done {
-            0 => (progress.x, progress.size) = stage.embed.forward(&progress.x, progress.size)?,
+            0 => (progress.x, progress.size) = stage.embed.forward(&progress.x, progress.size, &mut progress.room)?,
             n => {
                 let (spatial, channel) = &stage.blocks[(n - 1) / 2];
                 if n % 2 == 1 {
@@ -135,12 +137,16 @@ impl PatchEmbed {
         })
     }
 
-    fn forward(&self, x: &Tensor, size: (usize, usize)) -> Result<(Tensor, (usize, usize))> {
-        if self.norm_first {
-            return self.proj.forward(&self.norm.forward(x)?, size);
-        }
-        let (x, size) = self.proj.forward(x, size)?;
-        Ok((self.norm.forward(&x)?, size))
+    /// With `room` to work in.
+    fn forward(&self, x: &Tensor, size: (usize, usize), room: &mut Vec<f32>) -> Result<(Tensor, (usize, usize))> {
+        with_values(x, |x| {
+            if !self.norm_first {
+                return self.proj.forward_rows(x, size, Some(&self.norm));
+            }
+            let room = nn::room(room, x.len());
+            self.norm.forward_all(x, room);
+            self.proj.forward_rows(room, size, None)
+        })?
     }
 }
 

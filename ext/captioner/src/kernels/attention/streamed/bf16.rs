@@ -10,6 +10,7 @@
 //!
 //! A weight is cut, not rounded, to bf16: as the same weights are summed, what they lose on average divides out.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use super::avx512::{self, Tile, PAIRS};
@@ -78,21 +79,35 @@ impl Packed {
     pub fn attend(&self, q: &[f32], rows: Range<usize>, end: impl Fn(usize) -> usize, scale: f32, out: &mut [f32]) {
         let Streamed { dim, q_stride, out_stride, .. } = self.shape;
         let words = dim.div_ceil(2);
-        let mut room = Room::new(dim);
-        for first in rows.clone().step_by(WIDTH) {
-            let count = WIDTH.min(rows.end - first);
+        let tile = tile(rows.len());
+        let mut room = ROOM.take().fit(dim);
+        for first in rows.clone().step_by(tile) {
+            let count = tile.min(rows.end - first);
             room.turn_queries(self.isa, &q[(first - rows.start) * q_stride..], q_stride, (count, dim), scale);
             // Lanes without a query see what the last query sees.
             let ends = std::array::from_fn(|lane| end(first + lane.min(count - 1)) as i32);
-            let tile = Tile { keys: &self.keys, words, values: &self.values, dim, queries: &room.queries, ends: &ends };
+            let parts =
+                Tile { keys: &self.keys, words, values: &self.values, dim, queries: &room.queries, ends: &ends };
             // SAFETY: this is only made where the processor has AVX512-BF16; the parts are as the tile needs them.
-            unsafe { avx512::attend(tile, count.div_ceil(16), &mut room.weights, &mut room.mixed) };
+            unsafe { avx512::attend(parts, count.div_ceil(16), &mut room.weights, &mut room.mixed) };
             room.write(count, dim, &mut out[(first - rows.start) * out_stride..], out_stride);
         }
+        ROOM.set(room);
     }
 }
 
+/// Queries of a tile, whole lines of them: as few tiles as there can be, and about as many in each.
+fn tile(queries: usize) -> usize {
+    queries.div_ceil(queries.div_ceil(WIDTH)).next_multiple_of(16)
+}
+
+thread_local! {
+    /// Kept, as there are thousands of windows in an image.
+    static ROOM: Cell<Room> = Cell::default();
+}
+
 /// Working memory of a tile of queries.
+#[derive(Default)]
 struct Room {
     /// A scaled row.
     scaled: Vec<f32>,
@@ -105,15 +120,15 @@ struct Room {
 }
 
 impl Room {
-    fn new(dim: usize) -> Self {
+    /// For heads of `dim` channels. Nothing of what is in it is read before it is written.
+    fn fit(mut self, dim: usize) -> Self {
         let words = dim.div_ceil(2);
-        Self {
-            scaled: vec![0.0; dim],
-            rounded: vec![0; 16 * words],
-            queries: vec![Line([0; 16]); words * LINES],
-            weights: vec![Line([0; 16]); PAIRS * LINES],
-            mixed: vec![[0.0; WIDTH]; dim + 1],
-        }
+        self.scaled.resize(dim, 0.0);
+        self.rounded.resize(16 * words, 0);
+        self.queries.resize(words * LINES, Line([0; 16]));
+        self.weights.resize(PAIRS * LINES, Line([0; 16]));
+        self.mixed.resize(dim + 1, [0.0; WIDTH]);
+        self
     }
 
     /// Scores are wanted as powers of two, so queries are scaled by that too.

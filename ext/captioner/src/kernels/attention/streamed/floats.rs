@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
-use crate::kernels::attention::full::QUERIES;
 use crate::kernels::attention::Streamed;
 use crate::kernels::elementwise::{exp_row, scale_row};
 use crate::kernels::product::{product, transpose, Left, Out, Right, Start};
 use crate::kernels::Scratch;
+
+/// Queries whose scores exist at a time: whole tiles of the product, and few enough that their scores stay in the
+/// first-level cache for the softmax and the product with the values.
+pub const QUERIES: usize = 24;
 
 /// Keys whose channels lie side by side: `[dim, keys]`; values are read where they lie.
 pub struct Packed<'a> {

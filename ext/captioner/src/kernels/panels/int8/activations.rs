@@ -75,13 +75,6 @@ impl Activations {
         (sum + self.offsets[at]) as f32 * self.scales[at]
     }
 
-    /// The same of a sum of signed weights, which need no offset.
-    #[inline(always)]
-    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
-    pub fn signed_value(&self, row: usize, block: usize, sum: i32) -> f32 {
-        sum as f32 * self.scales[row * self.blocks() + block]
-    }
-
     /// The codes in words of four, `[rows, stride / 4]`.
     pub fn words(&self) -> &[[i8; 4]] {
         self.codes.as_chunks().0

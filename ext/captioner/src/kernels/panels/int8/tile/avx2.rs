@@ -22,48 +22,65 @@ pub unsafe fn multiply(x: &Activations, lines: &[Line], scales: &[f32], output: 
         }
         wide
     };
-    by_lines((x, x.widened()), (lines, scales), output, widen, Activations::value, |tile, sums| {
-        // SAFETY: the tile's codes and words reach to the end of its range.
-        unsafe { by_rows!(tile.rows(), [1 2 3 4 5] 6, widened(&tile, sums)) }
-    });
-}
-
-#[target_feature(enable = "avx2,fma,avxvnni")]
-pub unsafe fn multiply_vnni(x: &Activations, lines: &[Line], scales: &[f32], output: &mut Output) {
     by_lines(
-        (x, x.words()),
+        (x, x.widened()),
         (lines, scales),
         output,
-        |line| *line,
-        Activations::value,
+        widen,
+        |offset| offset,
         |tile, sums| {
-            // SAFETY: as above.
-            unsafe { by_rows!(tile.rows(), [1 2 3 4 5] 6, dotted(&tile, sums)) }
+            // SAFETY: the tile's codes and words reach to the end of its range.
+            unsafe { by_rows!(tile.rows(), [1 2 3 4 5] 6, widened(&tile, sums)) }
         },
     );
 }
 
-/// `M` rows by four-byte dot products.
-#[inline]
-#[target_feature(enable = "avx2,avxvnni")]
-unsafe fn dotted<const M: usize>(tile: &Tile<[i8; 4], Line>, sums: &mut Sums) {
-    let mut own = [[_mm256_setzero_si256(); 2]; M];
-    for word in tile.range.clone() {
-        let at = tile.words.as_ptr().add(word).cast::<__m256i>();
-        let weights = [_mm256_load_si256(at), _mm256_load_si256(at.add(1))];
-        for (row, own) in own.iter_mut().enumerate() {
-            let a = tile.codes.as_ptr().add(row * tile.stride + word).cast::<i32>().read_unaligned();
-            for (sum, weights) in own.iter_mut().zip(weights) {
-                *sum = _mm256_dpbusd_avx_epi32(*sum, weights, _mm256_set1_epi32(a));
+/// `$multiply` by four-byte dot products, of which there are two encodings.
+macro_rules! by_words {
+    ($multiply:ident, $tile:ident, $features:literal, $dot:ident) => {
+        #[target_feature(enable = $features)]
+        pub unsafe fn $multiply(x: &Activations, lines: &[Line], scales: &[f32], output: &mut Output) {
+            by_lines(
+                (x, x.words()),
+                (lines, scales),
+                output,
+                |line| *line,
+                |offset| offset,
+                |tile, sums| {
+                    // SAFETY: as above.
+                    unsafe { by_rows!(tile.rows(), [1 2 3 4 5] 6, $tile(&tile, sums)) }
+                },
+            );
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        unsafe fn $tile<const M: usize>(tile: &Tile<[i8; 4], Line>, sums: &mut Sums) {
+            let mut own = [[_mm256_setzero_si256(); 2]; M];
+            for word in tile.range.clone() {
+                let at = tile.words.as_ptr().add(word).cast::<__m256i>();
+                let weights = [_mm256_load_si256(at), _mm256_load_si256(at.add(1))];
+                for (row, own) in own.iter_mut().enumerate() {
+                    let a = tile.codes.as_ptr().add(row * tile.stride + word).cast::<i32>().read_unaligned();
+                    for (sum, weights) in own.iter_mut().zip(weights) {
+                        *sum = $dot(*sum, weights, _mm256_set1_epi32(a));
+                    }
+                }
+            }
+            for (own, sums) in own.into_iter().zip(sums) {
+                let out = sums.as_mut_ptr().cast::<__m256i>();
+                _mm256_storeu_si256(out, own[0]);
+                _mm256_storeu_si256(out.add(1), own[1]);
             }
         }
-    }
-    for (own, sums) in own.into_iter().zip(sums) {
-        let out = sums.as_mut_ptr().cast::<__m256i>();
-        _mm256_storeu_si256(out, own[0]);
-        _mm256_storeu_si256(out.add(1), own[1]);
-    }
+    };
 }
+
+by_words!(multiply_vnni, dotted, "avx2,fma,avxvnni", _mm256_dpbusd_avx_epi32);
+
+// Processors with AVX-512 rarely have AVX-VNNI, but the same instruction in another encoding: it stands in for it in tests.
+#[cfg(test)]
+by_words!(multiply_stand_in, dotted_stand_in, "avx2,fma,avx512vl,avx512vnni", _mm256_dpbusd_epi32);
 
 /// `M` rows by products of 16 bits, half a line at a time: two registers of four features, whose sums stay in halves (of
 /// values 0, 1 and 2, 3 of a word) until the end.

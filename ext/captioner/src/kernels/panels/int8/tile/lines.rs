@@ -31,14 +31,14 @@ impl<W, L> Tile<'_, W, L> {
 }
 
 /// Runs `sum` over all tiles. `codes` are the words of `x` as the kernel reads them, `prepare` makes of a line's word what it
-/// reads, and `value` of a row's sum over a block what it stands for.
+/// reads, and `offset` is what comes to the sums of each row and block (see [`Activations::offsets`]).
 #[inline(always)]
 pub fn by_lines<W, L>(
     (x, codes): (&Activations, &[W]),
     (lines, scales): (&[Line], &[f32]),
     output: &mut Output,
     prepare: impl Fn(&Line) -> L,
-    value: impl Fn(&Activations, usize, usize, i32) -> f32,
+    offset: impl Fn(i32) -> i32,
     sum: impl Fn(Tile<W, L>, &mut Sums),
 ) {
     let stride = x.stride / 4;
@@ -52,8 +52,11 @@ pub fn by_lines<W, L>(
             for block in 0..x.blocks() {
                 sum(Tile { codes, stride, range: x.words_of(block), words: &words }, &mut sums);
                 for (row, (totals, sums)) in totals.iter_mut().zip(&sums).enumerate() {
-                    for (total, sum) in totals[16 * line..][..16].iter_mut().zip(sums) {
-                        *total += value(x, ROWS * at + row, block, *sum);
+                    let own = (ROWS * at + row) * x.blocks() + block;
+                    let (offset, scale) = (offset(x.offsets[own]), x.scales[own]);
+                    let totals = &mut totals.as_chunks_mut::<16>().0[line];
+                    for (total, sum) in totals.iter_mut().zip(sums) {
+                        *total += (sum + offset) as f32 * scale;
                     }
                 }
             }

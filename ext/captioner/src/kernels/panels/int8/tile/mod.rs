@@ -87,10 +87,38 @@ mod tests {
                     let panel = Panel::unpack(isa, &weight, first);
                     panel.multiply(isa, &x, &mut Output::new(&mut out, n, first, Some(&bias), Epilogue::Store));
                 }
-                for (ours, expected) in out.iter().zip(&expected) {
-                    assert!((ours - expected).abs() <= 1e-5 * (1.0 + expected.abs()), "{isa:?} {scales:?} {m}x{n}x{k}");
-                }
+                assert_close(&out, &expected, &format!("{isa:?} {scales:?} {m}x{n}x{k}"));
             }
+        }
+    }
+
+    /// The kernel of AVX-VNNI, with the dot products of AVX-512 in the place of its own.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn dot_products_of_avx2_sum_the_same_integers() {
+        if Isa::available().iter().all(|isa| *isa < Isa::Avx512) {
+            return;
+        }
+        for (m, n, k) in [(1, 1, 3), (7, 65, 147), (13, 129, 192)] {
+            let (weight, bias) = (nf4(n, k, 64), values(n, 3));
+            for scales in [PerRow, PerBlock] {
+                let mut x = Activations::default();
+                x.round(Isa::Portable, &values(m * k, 1), k, scales);
+                let mut out = vec![0.0; m * n];
+                for first in (0..n).step_by(WIDTH) {
+                    let Panel { lines, scales } = Panel::unpack(Isa::Portable, &weight, first);
+                    let output = &mut Output::new(&mut out, n, first, Some(&bias), Epilogue::Store);
+                    // SAFETY: the processor has AVX-512; the shapes are those of `multiply`.
+                    unsafe { avx2::multiply_stand_in(&x, &lines, &scales, output) };
+                }
+                assert_close(&out, &definition(&x, &weight, &bias), &format!("{scales:?} {m}x{n}x{k}"));
+            }
+        }
+    }
+
+    fn assert_close(ours: &[f32], expected: &[f32], what: &str) {
+        for (ours, expected) in ours.iter().zip(expected) {
+            assert!((ours - expected).abs() <= 1e-5 * (1.0 + expected.abs()), "{what}: {ours}, not {expected}");
         }
     }
 }

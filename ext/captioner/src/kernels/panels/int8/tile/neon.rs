@@ -16,7 +16,7 @@ use crate::kernels::panels::{Line, Output};
 /// Registers of a line.
 const PARTS: usize = 4;
 
-/// A line of signed bytes: what stands for zero is taken off.
+/// A line of signed bytes: what stands for zero is taken off, so that sums need no offset.
 #[inline(always)]
 fn signed(line: &Line) -> Line {
     Line(line.0.map(|word| word ^ 0x8080_8080))
@@ -27,7 +27,7 @@ macro_rules! by_words {
     ($multiply:ident, $tile:ident, $features:literal, $dot:ident) => {
         #[target_feature(enable = $features)]
         pub unsafe fn $multiply(x: &Activations, lines: &[Line], scales: &[f32], output: &mut Output) {
-            by_lines((x, x.words()), (lines, scales), output, signed, Activations::signed_value, |tile, sums| {
+            by_lines((x, x.words()), (lines, scales), output, signed, |_| 0, |tile, sums| {
                 // SAFETY: the tile's codes and words reach to the end of its range.
                 unsafe { by_rows!(tile.rows(), [1 2 3 4 5] 6, $tile(&tile, sums)) }
             });
@@ -68,7 +68,7 @@ pub unsafe fn multiply_i8mm(x: &Activations, lines: &[Line], scales: &[f32], out
         (lines, scales),
         output,
         |line| *line,
-        Activations::value,
+        |offset| offset,
         |tile, sums| {
             // SAFETY: as above.
             unsafe { by_rows!(tile.rows().div_ceil(2), [1 2] 3, squares(&tile, sums)) }
