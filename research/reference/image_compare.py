@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 ROOT = Path(__file__).resolve().parents[2]
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 
 
 # Of what is nearly white, and what counts as flat, see ground.rs and frames.rs.
@@ -52,7 +52,7 @@ def to_rgb(image):
     rgb = frame_to_rgb(image)
     spread = lambda picture: max(high - low for low, high in picture.getextrema())
     best = FLAT
-    for frame in range(1, getattr(image, "n_frames", 1)) if spread(rgb) <= FLAT and image.format != "MPO" else ():
+    for frame in range(1, getattr(image, "n_frames", 1)) if spread(rgb) <= FLAT and image.format not in ("MPO", "AVIF") else ():
         image.seek(frame)
         later = frame_to_rgb(image)
         if spread(later) > best:

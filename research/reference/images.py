@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+import image_avifs
 import image_inputs
 import image_odd_inputs
 import image_tiffs
@@ -27,7 +28,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "ext/captioner/tests/fixtures/ima
 THOROUGH = ("rgb_reduced.png", "rgb_tall.png", "rgb_enlarged.png", "noise.png", "one_pixel.png", "1x4000.png", "4000x1.png")
 SIZES = [(512, 512, 1), (37, 1001, 1), (1000, 5, 1), (333, 77, 2), (224, 224, 2), (64, 64, 0), (1, 1, 3), (130, 31, 3)]
 # Only decoded.
-ODD = dict((*image_odd_inputs.everything(), *image_tiffs.everything()))
+ODD = dict((*image_odd_inputs.everything(), *image_tiffs.everything(), *image_avifs.everything()))
 # Kept whole as well, to see what differs when something does.
 WHOLE = ("rgba.png", "palette_transparent.png", "small_frame_transparent.gif", "lossy_alpha.webp", "420.jpg", "ycck.jpg")
 
@@ -58,7 +59,7 @@ def values(path):
     with Image.open(path) as image:
         rgb = to_rgb(image)
     yield "rgb", *rgb.size, digest(np.array(rgb))
-    if path.name in ODD:
+    if path.name in ODD or path.suffix == ".avif":
         return
     for width, height, code in [(768, 768, 3)] + (SIZES if path.name in THOROUGH else []):
         yield f"{width}x{height}:{code}", width, height, digest(np.array(rgb.resize((width, height), code)))
@@ -69,7 +70,7 @@ def values(path):
 
 def lines():
     for path in sorted(FOLDER.iterdir()):
-        if path.suffix in (".png", ".gif", ".webp", ".bmp", ".jpg", ".tif"):
+        if path.suffix in (".png", ".gif", ".webp", ".bmp", ".jpg", ".tif", ".avif"):
             yield from ("\t".join(map(str, (path.name, *value))) for value in values(path))
 
 
@@ -83,6 +84,7 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     (FOLDER / "whole").mkdir(parents=True, exist_ok=True)
     for name, data in (*image_inputs.everything(), *ODD.items()):
+        (FOLDER / name).parent.mkdir(exist_ok=True)
         (FOLDER / name).write_bytes(data)
     table.write_text("\n".join(lines()) + "\n")
     for name in WHOLE:

@@ -42,3 +42,8 @@ fn bmp() {
 fn tiff() {
     fuzz("tiff", ".tif");
 }
+
+#[test]
+fn avif() {
+    fuzz("avif", ".avif");
+}

@@ -13,7 +13,7 @@ fn fixture(name: &str) -> PathBuf {
 #[test]
 fn orientation_can_be_switched_off() {
     let stored = Limits { apply_orientation: false, ..Limits::default() };
-    for name in ["oriented6.jpg", "oriented6.png", "oriented5.webp"] {
+    for name in ["oriented6.jpg", "oriented6.png", "oriented5.webp", "oriented8.avif"] {
         let bytes = std::fs::read(fixture(name)).expect(name);
         let turned = load_bytes(&bytes, &Limits::default()).expect(name);
         let as_stored = load_bytes(&bytes, &stored).expect(name);
@@ -38,6 +38,7 @@ fn a_load_that_is_not_wanted_does_not_begin() {
         "lossy.webp",
         "lossless.webp",
         "rgb24.bmp",
+        "420.avif",
     ] {
         let result = load_path_until(&fixture(name), &Limits::default(), &stop);
         assert!(matches!(result, Err(Error::Interrupted)), "{name}: {result:?}");
@@ -64,9 +65,10 @@ fn a_load_is_stopped_on_its_way() {
         bytes[28] = 1;
         bytes
     };
-    for (name, bytes) in [("jpeg", jpeg), ("bmp", bmp)] {
+    let avif = std::fs::read(fixture("large/flat.avif")).expect("large/flat.avif");
+    for (name, bytes, side) in [("jpeg", jpeg, 9400), ("bmp", bmp, 9400), ("avif", avif, 4600)] {
         let whole = load_bytes(&bytes, &Limits::default()).expect("a picture nobody stops");
-        assert_eq!((whole.width, whole.height), (9400, 9400), "{name}");
+        assert_eq!((whole.width, whole.height), (side, side), "{name}");
         let (stop, begun) = (AtomicBool::new(false), AtomicBool::new(false));
         std::thread::scope(|scope| {
             scope.spawn(|| {

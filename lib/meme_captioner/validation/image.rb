@@ -7,7 +7,7 @@ module MemeCaptioner
     # An image file, known by its content.
     class Image
       # What is taken from a folder.
-      NAMES = /\.(?:jpe?g|png|gif|webp|bmp|tiff?)\z/in
+      NAMES = /\.(?:jpe?g|png|gif|webp|avif|bmp|tiff?)\z/in
 
       # @return [String]
       attr_reader :path

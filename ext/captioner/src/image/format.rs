@@ -9,6 +9,7 @@ pub(super) enum Format {
     WebP,
     Bmp,
     Tiff,
+    Avif,
 }
 
 /// Bytes that [`Format::find`] and [`foreign`] want to see.
@@ -29,6 +30,9 @@ impl Format {
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::WebP),
             [b'B', b'M', ..] => Some(Format::Bmp),
             [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Some(Format::Tiff),
+            [_, _, _, _, b'f', b't', b'y', b'p', brands @ ..] if has_brand(brands, &[b"avif", b"avis"]) => {
+                Some(Format::Avif)
+            }
             _ => None,
         }
     }
@@ -46,11 +50,12 @@ impl Format {
             Format::WebP => "WebP",
             Format::Bmp => "BMP",
             Format::Tiff => "TIFF",
+            Format::Avif => "AVIF",
         }
     }
 }
 
-const CONVERT: &str = "convert it to JPEG, PNG, GIF, WebP, BMP or TIFF";
+const CONVERT: &str = "convert it to JPEG, PNG, GIF, WebP, AVIF, BMP or TIFF";
 const EXPORT: &str = "export a picture of it as PNG or JPEG";
 const STILL: &str = "take a frame of it as a picture, for instance with ffmpeg";
 const UNPACK: &str = "unpack it and give the pictures in it";
@@ -118,15 +123,17 @@ fn binary(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The kinds of the ISO base media format, by their brands: the major one, its version, then those it is compatible with.
-fn base_media(brands: &[u8]) -> (&'static str, &'static str) {
+/// One of these brands is among those of a file of the ISO base media format: the major one, its version, then those that it
+/// is compatible with.
+fn has_brand(brands: &[u8], wanted: &[&[u8]]) -> bool {
     let compatible = brands.get(8..).unwrap_or_default().chunks_exact(4).take(16);
-    let names: Vec<&[u8]> = brands.get(..4).into_iter().chain(compatible).collect();
-    let any = |wanted: &[&[u8]]| names.iter().any(|name| wanted.contains(name));
-    if any(&[b"avif", b"avis"]) {
-        return ("AVIF", CONVERT);
-    }
-    if any(&[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"]) {
+    brands.get(..4).into_iter().chain(compatible).any(|brand| wanted.contains(&brand))
+}
+
+/// The kinds of the ISO base media format that are not read.
+fn base_media(brands: &[u8]) -> (&'static str, &'static str) {
+    let heic: [&[u8]; 10] = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"];
+    if has_brand(brands, &heic) {
         return (
             "HEIC, as iPhones take pictures",
             "share it as JPEG (Settings, Camera, Formats, Most Compatible) or convert it",

@@ -11,7 +11,7 @@ use super::format::{foreign, Format, PREFIX};
 use super::frames::{first_visible, is_blank, Frames};
 use super::ground::Ground;
 use super::limits::Failure;
-use super::{bmp, gif, jpeg, memory, orientation, png, tiff, webp, Limits, RgbImage};
+use super::{avif, bmp, gif, jpeg, memory, orientation, png, tiff, webp, Limits, RgbImage};
 use crate::error::{panic_reason, Error, Result};
 
 /// Bytes of a file that are read between two looks at the wish to stop.
@@ -87,6 +87,7 @@ fn decode(format: Format, bytes: &[u8], context: &Context<'_>) -> std::result::R
         Format::Png => png::exif(bytes).and_then(orientation::read),
         Format::WebP => webp::exif(bytes).and_then(orientation::read),
         Format::Tiff => tiff::orientation(bytes),
+        Format::Avif => avif::orientation(bytes, context),
         Format::Gif | Format::Bmp => None,
     };
     Ok(orientation::apply(image, orientation.unwrap_or(1))?)
@@ -106,6 +107,7 @@ fn picture(
         Format::WebP => webp::decode(bytes, context, ground),
         Format::Bmp => bmp::decode(bytes, context, ground),
         Format::Tiff => tiff::decode(bytes, context, ground),
+        Format::Avif => avif::decode(bytes, context, ground),
     }
 }
 
@@ -121,7 +123,7 @@ fn later_frame(format: Format, bytes: &[u8], context: &Context<'_>) -> std::resu
         Format::Png => search(png::frames(bytes, context)?, context),
         Format::Gif => search(gif::frames(bytes, context)?, context),
         Format::WebP => search(webp::frames(bytes, context)?, context),
-        Format::Jpeg | Format::Bmp | Format::Tiff => Ok(None),
+        Format::Jpeg | Format::Bmp | Format::Tiff | Format::Avif => Ok(None),
     }
 }
 

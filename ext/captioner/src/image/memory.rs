@@ -41,6 +41,11 @@ pub(super) fn filled<T: Clone>(value: T, count: usize) -> Result<Vec<T>, OutOfMe
     Ok(values)
 }
 
+/// The error of bytes that somebody else was refused.
+pub(super) fn refused(bytes: usize) -> OutOfMemory {
+    OutOfMemory(bytes)
+}
+
 /// Says whether so many bytes can be allocated now, for code of others that cannot fail to allocate them.
 pub(super) fn probe(bytes: usize) -> Result<(), OutOfMemory> {
     room::<u8>(bytes).map(drop)

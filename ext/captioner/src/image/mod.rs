@@ -4,6 +4,7 @@
 //! so that a caption does not depend on which side prepared the image. Where Pillow's answer would be of no use to a reader
 //! of the caption, it is left: see docs/parity-images.md.
 
+mod avif;
 mod bmp;
 mod context;
 mod crop;
