@@ -30,14 +30,14 @@ namespace :quality do
   end
 
   desc "Relative error of every stage by recipe (MODEL=folder IMAGE=file RECIPES=compact,... of names)"
-  task :stages do
+  task stages: :library do
     require_relative "../research/quality/stages"
     recipes = ENV.fetch("RECIPES", "compact,mixed,precise,balanced").split(",")
     puts Quality::Stages.new(ENV.fetch("MODEL"), ENV.fetch("IMAGE", "data/memes/meme-01.jpg"), recipes)
   end
 
   desc "Relative error of every stage by arithmetic (MODEL=folder IMAGES=files, commas between; RECIPE=compact)"
-  task :arithmetic do
+  task arithmetic: :library do
     require_relative "../research/quality/arithmetic"
     images = ENV.fetch("IMAGES", Dir["data/memes/meme-*"].join(",")).split(",")
     model = ENV.fetch("MODEL") { MemeCaptioner::Catalogue.bundled.first.path }

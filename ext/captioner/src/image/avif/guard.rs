@@ -137,10 +137,11 @@ mod tests {
         let (limits, stop) = (Limits::default(), AtomicBool::new(false));
         let (begun, begins) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
+        let wish = &stop;
         thread::scope(|scope| {
-            scope.spawn(|| {
+            scope.spawn(move || {
                 drop(begins.recv());
-                stop.store(true, Ordering::Relaxed);
+                wish.store(true, Ordering::Relaxed);
             });
             let result = run(&Context::new(&limits, &stop), move || {
                 drop(begun.send(()));

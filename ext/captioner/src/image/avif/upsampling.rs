@@ -8,7 +8,7 @@ fn rows(planes: &Planes, y: usize, down: u32) -> (usize, Option<usize>) {
         return (y, None);
     }
     let near = y / 2;
-    let far = if y % 2 == 0 { near.checked_sub(1) } else { Some(near + 1) };
+    let far = if y.is_multiple_of(2) { near.checked_sub(1) } else { Some(near + 1) };
     (near, far.filter(|&far| far * 2 < planes.height))
 }
 

@@ -41,7 +41,7 @@ impl Matrix {
 
     /// A pixel of luma in 16 bits, and chroma in 8.
     fn rgb(&self, luma: u32, u: u16, v: u16) -> [u8; 3] {
-        let luma = (luma * self.luma >> 16) as i32 + self.bias;
+        let luma = ((luma * self.luma) >> 16) as i32 + self.bias;
         let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
         let values = [luma + v * self.v_to_r, luma - (u * self.u_to_g + v * self.v_to_g), luma + u * self.u_to_b];
         values.map(|value| (value >> 6).clamp(0, 255) as u8)
@@ -126,5 +126,5 @@ pub(super) fn divided(value: u8, alpha: u8) -> u8 {
         255 => 0x100,
         alpha => 0x10000 / u32::from(alpha),
     };
-    (u32::from(value) * 0x101 * reciprocal >> 16).min(255) as u8
+    ((u32::from(value) * 0x101 * reciprocal) >> 16).min(255) as u8
 }
