@@ -69,10 +69,10 @@ pub(super) fn run<T: Send + 'static>(
     let (sender, receiver) = mpsc::channel();
     let body = move || {
         let reporter = sender.clone();
-        REPORT.set(Some(Box::new(move |reason| drop(reporter.send(Err(reason))))));
+        REPORT.set(Some(Box::new(move |reason| _ = reporter.send(Err(reason)))));
         let result = work();
         drop(REPORT.take());
-        drop(sender.send(Ok(result)));
+        let _ = sender.send(Ok(result));
     };
     memory::probe(STACK)?;
     let thread = thread::Builder::new().name("captioner-av1".into()).stack_size(STACK).spawn(body);
@@ -98,8 +98,8 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     /// As the decoder's functions are, so that unwinding out of it would abort.
-    extern "C" fn cannot_unwind(empty: &[u8]) -> u8 {
-        empty[0]
+    extern "C" fn cannot_unwind(index: usize) -> u8 {
+        b"short"[index]
     }
 
     /// In a process of its own: the test harness waits for the hook at its end, in which a thread sleeps then.
@@ -119,7 +119,7 @@ mod tests {
         let (limits, stop) = (Limits::default(), AtomicBool::new(false));
         let context = Context::new(&limits, &stop);
         for _ in 0..MOST_ASLEEP {
-            let error = run(&context, || cannot_unwind(&[])).expect_err("a panic");
+            let error = run(&context, || cannot_unwind(9)).expect_err("a panic");
             assert!(
                 matches!(&error, Failure::Unreadable(reason) if reason.contains("index out of bounds")),
                 "{error:?}"
@@ -140,12 +140,12 @@ mod tests {
         let wish = &stop;
         thread::scope(|scope| {
             scope.spawn(move || {
-                drop(begins.recv());
+                let _ = begins.recv();
                 wish.store(true, Ordering::Relaxed);
             });
             let result = run(&Context::new(&limits, &stop), move || {
-                drop(begun.send(()));
-                drop(released.recv());
+                let _ = begun.send(());
+                let _ = released.recv();
             });
             assert!(matches!(result, Err(Failure::Interrupted)));
         });
