@@ -7,16 +7,16 @@ module MemeCaptioner
   MEASUREMENTS = {
     "Florence-2-tiny-int4" => {
       { recipe: :mixed, compute: :fast } => Quality.new(
-        stability: :experimental, measured_on: "2026-11-23", decided_by: :identical,
+        stability: :experimental, measured_on: "2026-11-26", decided_by: :identical,
         command: "COUNT=1024 ONLY='^(f16|mixed)$' rake quality:memes quality:study",
-        figures: { images: 1024, identical: 961, identical_percent: 93.8, interval: [92.2, 95.2], bleu: 99.30,
-                   word_error_rate: 0.47, token_agreement: 99.86, loss: 0.0060, gibberish: 0 }
+        figures: { images: 1024, identical: 964, identical_percent: 94.1, interval: [92.5, 95.4], bleu: 99.32,
+                   word_error_rate: 0.46, token_agreement: 99.86, loss: 0.0060, gibberish: 0 }
       ),
       { recipe: :precise, compute: :fast } => Quality.new(
-        stability: :stable, measured_on: "2026-11-23", decided_by: :identical,
+        stability: :stable, measured_on: "2026-11-26", decided_by: :identical,
         command: "COUNT=1024 ONLY='^(f16|precise)$' rake quality:memes quality:study",
-        figures: { images: 1024, identical: 982, identical_percent: 95.9, interval: [94.5, 97.0], bleu: 99.59,
-                   word_error_rate: 0.26, token_agreement: 99.92, loss: 0.0009, gibberish: 0 }
+        figures: { images: 1024, identical: 987, identical_percent: 96.4, interval: [95.1, 97.4], bleu: 99.64,
+                   word_error_rate: 0.24, token_agreement: 99.93, loss: 0.0009, gibberish: 0 }
       )
     },
     "SmolVLM-tiny-int8" => {
