@@ -39,10 +39,10 @@ module Benchmarks
   }.freeze
 
   RATIOS = [
-    Line.new("base-int4 vision tower / OpenVINO INT8 calibrated", "openvino-int8", "vision", 0.85),
-    Line.new("base-int4 caption / transformers bf16", "transformers-bf16", "caption", 0.30),
+    Line.new("base-int4 vision tower / OpenVINO INT8 calibrated", "openvino-int8", "vision", 0.60),
+    Line.new("base-int4 caption / transformers bf16", "transformers-bf16", "caption", 0.18),
     Line.new("base-int4 caption / bitsandbytes NF4", "bitsandbytes-nf4", "caption", 0.12),
-    Line.new("large-int4 caption / transformers bf16", "large", "caption", 0.33),
+    Line.new("large-int4 caption / transformers bf16", "large", "caption", 0.22),
     Line.new("base caption, exact / transformers f32", "f32", "caption", 0.60),
     Line.new("base-int4 vision tower / OpenVINO INT4 weights", "openvino-int4", "vision", nil),
     Line.new("base-int4 vision tower / OpenVINO bf16", "openvino-bf16", "vision", nil),
@@ -52,7 +52,7 @@ module Benchmarks
     Line.new("base-int4 decoder step / transformers bf16", "transformers-bf16", "step", nil),
     Line.new("base-int4 caption / the same, exact", "exact", "caption", nil),
     Line.new("base-int4 caption in bf16 / transformers bf16", "bf16", "caption", nil),
-    Line.new("base-int4 caption with AVX2 / transformers bf16", "avx2", "caption", nil),
+    Line.new("base-int4 caption with AVX2 / transformers bf16", "avx2", "caption", 0.40),
     Line.new("base-int4 caption, portable / exact with the best kernels", "portable", "caption", 3.0),
     Line.new("SmolVLM-256M-int8 caption / transformers bf16, sdpa", "smolvlm-bf16", "caption", 0.30),
     Line.new("SmolVLM-256M-int8 caption / transformers bf16, eager", "smolvlm-bf16-eager", "caption", nil),
