@@ -139,7 +139,11 @@ precompiled_gem() {
       $ruby -W "$script" >"/tmp/captions-$version"
       rm -rf /tmp/gems
     done
-    apt-get purge -y -qq ruby3.4 libruby3.4 2>/dev/null || true'
+    # The Ruby of the suite stays.
+    case $(readlink -f /usr/bin/ruby) in
+      *3.4) ;;
+      *) apt-get purge -y -qq ruby3.4 libruby3.4 2>/dev/null || true ;;
+    esac'
   for captions in "$root"/tmp/captions-*; do
     [ "$(wc -l <"$captions")" -gt 50 ]
     cp "$captions" "$cache/results/$suite-gem${captions##*-}.captions"

@@ -92,6 +92,17 @@ fn other_boxes_around_the_same_data() {
 }
 
 #[test]
+fn what_follows_does_not_matter() {
+    for more in [&b"\n"[..], b"\0\0\0\x02free", b"\0\0\0\x20free"] {
+        assert_eq!(loaded(&[&fixture("420.avif"), more].concat()), loaded(&fixture("420.avif")), "{more:?}");
+    }
+    // Another frame of the same item.
+    let data = payload("420.avif");
+    let twice = [&data[..], &data].concat();
+    assert_eq!(loaded(&file(&[(b"av01", &[1], &twice)], &[size(83, 61)], &[])), loaded(&fixture("420.avif")));
+}
+
+#[test]
 fn what_is_not_read_is_named() {
     let data = payload("420.avif");
     let item = |kind: &'static [u8; 4], numbers: &'static [u8]| file(&[(kind, numbers, &data)], &[size(83, 61)], &[]);

@@ -6,7 +6,7 @@ use ureq::{Proxy, ProxyProtocol};
 use super::url::is_loopback;
 use crate::error::{Error, Result};
 
-/// Which variables name the proxy for a scheme, the first that is set first: as curl and Python's urllib have it.
+/// Which variables name the proxy for a scheme, the first that is set first: as curl has it, and `HTTP_PROXY` in capitals too.
 fn variables(url: &Uri) -> [&'static str; 4] {
     match url.scheme_str() {
         Some("http") => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],

@@ -54,7 +54,13 @@ impl Source {
     fn read(bytes: &[u8], context: &Context<'_>) -> Result<Self, Failure> {
         let mut file = Reader(bytes);
         let (mut brand, mut meta, mut movie) = (None, None, None);
-        while let Some((kind, mut body)) = file.next_of_file()? {
+        loop {
+            let next = match file.next_of_file() {
+                // What follows the boxes that are needed may be anything.
+                Err(_) if meta.is_some() || movie.is_some() => None,
+                next => next?,
+            };
+            let Some((kind, mut body)) = next else { break };
             match &kind {
                 b"ftyp" => brand = brand.or(Some(body.kind()?)),
                 b"meta" => meta = meta.or(Some(body)),
@@ -129,9 +135,11 @@ pub(super) fn decode(bytes: &[u8], context: &Context<'_>, ground: &mut Ground) -
         let alpha = alpha.map(|alpha| alpha.decode(&shared)).transpose()?;
         Ok::<_, Failure>((colour, told, alpha))
     });
-    if matches!(decoded, Err(Failure::Unreadable(_))) {
+    match decoded {
         // The decoder's thread sleeps and will not come back to them.
-        buffers.clear();
+        Err(Failure::Unreadable(_)) => buffers.clear(),
+        Err(Failure::Interrupted) => buffers.refuse(),
+        _ => {}
     }
     let (colour, told, alpha) = decoded??;
     let description = description.unwrap_or(told);

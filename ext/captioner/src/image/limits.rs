@@ -28,6 +28,8 @@ pub(super) enum Failure {
     TooLarge(u64, u64),
     /// There is no memory for it.
     OutOfMemory(OutOfMemory),
+    /// The process is at fault, and not the image: what it cannot do.
+    Process(String),
     /// The caller asked to stop.
     Interrupted,
 }

@@ -62,6 +62,7 @@ pub fn load_bytes_until(name: &str, bytes: &[u8], limits: &Limits, stop: &Atomic
             limits.max_pixels
         )),
         Failure::OutOfMemory(error) => Error::ImageTooLarge(format!("{name} {}", error.message())),
+        Failure::Process(what) => Error::Internal(format!("{name} was not read: {what}")),
         Failure::Interrupted => Error::Interrupted,
     })
 }

@@ -34,6 +34,13 @@ pub(super) fn more<T>(values: &mut Vec<T>, count: usize) -> Result<(), OutOfMemo
     values.try_reserve_exact(count).map_err(|_| OutOfMemory(bytes))
 }
 
+/// Adds a value; room is made for many at a time.
+pub(super) fn push<T>(values: &mut Vec<T>, value: T) -> Result<(), OutOfMemory> {
+    values.try_reserve(1).map_err(|_| OutOfMemory(values.len().saturating_mul(2 * size_of::<T>())))?;
+    values.push(value);
+    Ok(())
+}
+
 /// `count` times the same value.
 pub(super) fn filled<T: Clone>(value: T, count: usize) -> Result<Vec<T>, OutOfMemory> {
     let mut values = room(count)?;

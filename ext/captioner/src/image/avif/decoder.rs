@@ -9,8 +9,8 @@ use rav1d::include::dav1d::dav1d::{Dav1dContext, Dav1dSettings};
 use rav1d::include::dav1d::headers::{DAV1D_PIXEL_LAYOUT_I400, DAV1D_PIXEL_LAYOUT_I420, DAV1D_PIXEL_LAYOUT_I422};
 use rav1d::include::dav1d::picture::{Dav1dPicAllocator, Dav1dPicture};
 use rav1d::src::lib::{
-    dav1d_close, dav1d_data_create, dav1d_data_unref, dav1d_default_settings, dav1d_get_picture, dav1d_open,
-    dav1d_picture_unref, dav1d_send_data,
+    dav1d_close, dav1d_data_create, dav1d_data_unref, dav1d_default_settings, dav1d_flush, dav1d_get_picture,
+    dav1d_open, dav1d_picture_unref, dav1d_send_data,
 };
 use rav1d::src::send_sync_non_null::SendSyncNonNull;
 use rav1d::Dav1dResult;
@@ -47,6 +47,11 @@ impl Buffers {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses all that are asked for from now on, so that the decoder comes to its end.
+    pub(super) fn refuse(&self) {
+        self.held().budget = 0;
     }
 
     /// Frees them all, which only someone may do who knows that the decoder does not run.
@@ -114,6 +119,11 @@ impl Decoder {
         data: &[u8],
         look: impl FnOnce(&Planes, Description) -> T,
     ) -> Result<T, Failure> {
+        if let Some(context) = self.context {
+            // What is left of other data would be taken for a picture of this.
+            // SAFETY: the context is open.
+            unsafe { dav1d_flush(context) };
+        }
         let mut packet = Packet(Dav1dData::default());
         packet.fill(data)?;
         let mut picture = Picture(Dav1dPicture::default());
@@ -155,7 +165,7 @@ impl Decoder {
             ..=0 => Ok(()),
             libc::ENOMEM => {
                 let refused = self.buffers.held().refused.take();
-                Err(refused.unwrap_or_else(|| Failure::unreadable("its decoder had no memory")))
+                Err(refused.unwrap_or_else(|| memory::refused(BYTES_BESIDE).into()))
             }
             libc::ERANGE => Err(Failure::unreadable("its frame is larger than it says")),
             libc::ENOPROTOOPT => Err(Failure::unreadable("a part of AV1 that it uses is not supported")),

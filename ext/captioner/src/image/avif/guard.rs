@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::panic;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::Once;
@@ -44,7 +45,8 @@ fn watch_panics() {
             let report = REPORT.try_with(|report| report.try_borrow_mut().ok()?.take()).ok().flatten();
             let Some(report) = report else { return other(info) };
             ASLEEP.fetch_add(1, Ordering::Relaxed);
-            let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
+            let place = info.location().and_then(|place| Some((Path::new(place.file()).file_name()?, place.line())));
+            let place = place.map_or_else(String::new, |(file, line)| format!(" at {}:{line}", file.display()));
             report(panic_reason(info.payload()).to_string() + &place);
             loop {
                 thread::park();
@@ -61,8 +63,8 @@ pub(super) fn run<T: Send + 'static>(
 ) -> Result<T, Failure> {
     context.go_on()?;
     if ASLEEP.load(Ordering::Relaxed) >= MOST_ASLEEP {
-        return Err(Failure::unreadable(
-            "its decoder gave up on too many others, so that this process reads no more of them until it is started again",
+        return Err(Failure::Process(
+            "the decoder of AVIF broke down too often in this process; start it again".to_string(),
         ));
     }
     watch_panics();
@@ -76,7 +78,7 @@ pub(super) fn run<T: Send + 'static>(
     };
     memory::probe(STACK)?;
     let thread = thread::Builder::new().name("captioner-av1".into()).stack_size(STACK).spawn(body);
-    let thread = thread.map_err(|_| memory::refused(STACK))?;
+    let thread = thread.map_err(|error| Failure::Process(format!("no thread could be started for it: {error}")))?;
     loop {
         match receiver.recv_timeout(PATIENCE) {
             Ok(Ok(result)) => {
@@ -127,7 +129,7 @@ mod tests {
         }
         assert!(panic::catch_unwind(|| panic!("elsewhere")).is_err(), "panics of other threads unwind");
         let error = run(&context, || 7).expect_err("one too many");
-        assert!(matches!(&error, Failure::Unreadable(reason) if reason.contains("started again")), "{error:?}");
+        assert!(matches!(&error, Failure::Process(reason) if reason.contains("start it again")), "{error:?}");
         println!("all as it should be");
         std::process::exit(0);
     }

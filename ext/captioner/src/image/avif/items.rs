@@ -34,11 +34,12 @@ struct Items<'a> {
 
 /// The primary picture of a file with this meta box.
 pub(super) fn source(file: &[u8], meta: Reader<'_>, context: &Context<'_>) -> Result<Source, Failure> {
-    let items = Items::read(file, meta)?;
+    let items = Items::read(file, meta, context)?;
     let colour = items.coded(items.primary, context)?;
-    let alpha = match items.alpha_of(items.primary) {
-        Some(id) => Some(items.coded(id, context)?),
-        None => items.alpha_of_tiles(items.primary, &colour, context)?,
+    let alphas = items.alphas()?;
+    let alpha = match alphas.get(&items.primary) {
+        Some(id) => Some(items.coded(*id, context)?),
+        None => items.alpha_of_tiles(&alphas, &colour, context)?,
     };
     let primary = items.item(items.primary)?;
     let premultiplied = items.references.iter().any(|(kind, from, _)| kind == b"prem" && *from == items.primary);
@@ -47,7 +48,7 @@ pub(super) fn source(file: &[u8], meta: Reader<'_>, context: &Context<'_>) -> Re
 }
 
 impl<'a> Items<'a> {
-    fn read(file: &'a [u8], mut meta: Reader<'a>) -> Result<Self, Failure> {
+    fn read(file: &'a [u8], mut meta: Reader<'a>, context: &Context<'_>) -> Result<Self, Failure> {
         meta.version()?;
         let mut items = Items { file, data: &[], primary: 0, items: HashMap::new(), references: Vec::new() };
         let mut properties = None;
@@ -66,7 +67,7 @@ impl<'a> Items<'a> {
             }
         }
         if let Some(properties) = properties {
-            items.read_properties(properties)?;
+            items.read_properties(properties, context)?;
         }
         Ok(items)
     }
@@ -79,7 +80,7 @@ impl<'a> Items<'a> {
             if kind == *b"infe" && version >= 2 {
                 let id = entry.number(if version == 2 { 2 } else { 4 })? as u32;
                 entry.short()?;
-                self.items.entry(id).or_default().kind = entry.kind()?;
+                self.entry(id)?.kind = entry.kind()?;
             }
         }
         Ok(())
@@ -108,12 +109,12 @@ impl<'a> Items<'a> {
                 }
                 body.number(index_size)?;
                 let (offset, length) = (body.number(offset_size)?, body.number(length_size)?);
-                extents.push((base.saturating_add(offset), length));
+                memory::push(&mut extents, (base.saturating_add(offset), length))?;
             }
             if method > 1 {
                 continue;
             }
-            let item = self.items.entry(id).or_default();
+            let item = self.entry(id)?;
             (item.inside, item.extents) = (method == 1, extents);
         }
         Ok(())
@@ -124,17 +125,17 @@ impl<'a> Items<'a> {
         while let Some((kind, mut entry)) = body.next_box()? {
             let from = entry.number(id_size)? as u32;
             for _ in 0..entry.short()? {
-                self.references.push((kind, from, entry.number(id_size)? as u32));
+                memory::push(&mut self.references, (kind, from, entry.number(id_size)? as u32))?;
             }
         }
         Ok(())
     }
 
-    fn read_properties(&mut self, mut body: Reader<'a>) -> Result<(), Failure> {
+    fn read_properties(&mut self, mut body: Reader<'a>, context: &Context<'_>) -> Result<(), Failure> {
         let mut known = Vec::new();
         let mut all = body.find(b"ipco")?.unwrap_or(Reader(&[]));
         while let Some(property) = all.next_box()? {
-            known.push(property);
+            memory::push(&mut known, property)?;
         }
         while let Some((kind, mut entry)) = body.next_box()? {
             if kind != *b"ipma" {
@@ -142,6 +143,7 @@ impl<'a> Items<'a> {
             }
             let (version, flags) = entry.version()?;
             for _ in 0..entry.long()? {
+                context.go_on()?;
                 let id = entry.number(if version == 0 { 2 } else { 4 })? as u32;
                 for _ in 0..entry.byte()? {
                     let wide = flags & 1 != 0;
@@ -161,6 +163,12 @@ impl<'a> Items<'a> {
         Ok(())
     }
 
+    /// An item that is there from now on.
+    fn entry(&mut self, id: u32) -> Result<&mut Item, Failure> {
+        self.items.try_reserve(1).map_err(|_| memory::refused(self.items.len() * size_of::<Item>()))?;
+        Ok(self.items.entry(id).or_default())
+    }
+
     fn item(&self, id: u32) -> Result<&Item, Failure> {
         self.items.get(&id).ok_or_else(|| Failure::unreadable("an item is missing"))
     }
@@ -170,18 +178,30 @@ impl<'a> Items<'a> {
         self.references.iter().filter(move |(kind, from, _)| kind == wanted && *from == id).map(|(_, _, to)| *to)
     }
 
-    fn alpha_of(&self, id: u32) -> Option<u32> {
-        let is_alpha = |from: &u32| self.items.get(from).is_some_and(|item| item.properties.is_alpha);
-        let mut found = self.references.iter().filter(|(kind, _, to)| kind == b"auxl" && *to == id);
-        found.find(|(_, from, _)| is_alpha(from)).map(|(_, from, _)| *from)
+    /// The alpha planes of all pictures, the first of each.
+    fn alphas(&self) -> Result<HashMap<u32, u32>, Failure> {
+        let mut alphas = HashMap::new();
+        for (kind, from, to) in &self.references {
+            if kind == b"auxl" && self.items.get(from).is_some_and(|item| item.properties.is_alpha) {
+                alphas.try_reserve(1).map_err(|_| memory::refused(alphas.len() * 8))?;
+                alphas.entry(*to).or_insert(*from);
+            }
+        }
+        Ok(alphas)
     }
 
     /// A grid whose tiles have alpha planes instead of itself.
-    fn alpha_of_tiles(&self, id: u32, colour: &Coded, context: &Context<'_>) -> Result<Option<Coded>, Failure> {
+    fn alpha_of_tiles(
+        &self,
+        alphas: &HashMap<u32, u32>,
+        colour: &Coded,
+        context: &Context<'_>,
+    ) -> Result<Option<Coded>, Failure> {
         if colour.across == 0 {
             return Ok(None);
         }
-        let tiles: Option<Vec<u32>> = self.referred(b"dimg", id).map(|tile| self.alpha_of(tile)).collect();
+        let tiles: Option<Vec<u32>> =
+            self.referred(b"dimg", self.primary).map(|tile| alphas.get(&tile).copied()).collect();
         match tiles {
             Some(tiles) => self.tiles(&tiles, colour.across, colour.size, context).map(Some),
             None => Ok(None),
@@ -250,11 +270,15 @@ impl<'a> Items<'a> {
             if item.kind != *b"av01" || item.properties.size != Some(tile) {
                 return Err(Failure::unreadable("its tiles differ in kind or size"));
             }
-            data.push(self.bytes(item)?);
-            total += data.last().map_or(0, Vec::len);
+            let bytes = self.bytes(item)?;
+            total += bytes.len();
+            if bytes.is_empty() {
+                return Err(Failure::truncated());
+            }
             if total > self.file.len() {
                 return Err(Failure::unreadable("its tiles overlap"));
             }
+            memory::push(&mut data, bytes)?;
         }
         Ok(Coded { size, tile, across, operating_point: first.properties.operating_point, data })
     }

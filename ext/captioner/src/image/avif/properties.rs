@@ -77,7 +77,8 @@ impl Properties {
 
 /// One of the two names by which an auxiliary picture is an alpha plane.
 fn names_alpha(name: &[u8]) -> bool {
-    let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+    // Both are shorter; a file may have the same long name looked at a million times.
+    let name = name[..name.len().min(64)].split(|&byte| byte == 0).next().unwrap_or_default();
     name == b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha" || name == b"urn:mpeg:hevc:2015:auxid:1"
 }
 
