@@ -16,11 +16,16 @@ module MemeCaptioner
     def take
       ticket = Thread::Queue.new
       begin
-        Thread.handle_interrupt(Object => :never) { enter(ticket) }
-        ticket.pop
-        yield
+        begin
+          Thread.handle_interrupt(Object => :never) { enter(ticket) }
+          ticket.pop
+          yield
+        ensure
+          leave_for_good(ticket)
+        end
       ensure
-        Thread.handle_interrupt(Object => :never) { leave(ticket) }
+        # Again, for whom an interrupt met on the way into the first.
+        leave_for_good(ticket)
       end
     end
 
@@ -38,6 +43,10 @@ module MemeCaptioner
         @waiting << ticket
         admit
       end
+    end
+
+    def leave_for_good(ticket)
+      Thread.handle_interrupt(Object => :never) { leave(ticket) }
     end
 
     # Right for a ticket that is working, still waiting, or never came in.
