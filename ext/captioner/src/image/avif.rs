@@ -1,6 +1,6 @@
 //! AVIF: pictures in AV1 in boxes, as libavif reads them for Pillow (AvifImagePlugin.py). Of a sequence the first frame.
 //!
-//! The boxes and the colours are read here, AV1 by rav1d.
+//! The boxes and the colours are read here, AV1 by re_rav1d.
 
 use super::context::Context;
 use super::ground::Ground;
