@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use captioner::error::Error;
 use captioner::hub::{Hub, Phase, Settings};
-use hub_server::{large, source, Fault, HubServer, COMMIT};
+use hub_server::{forget_settings, large, source, Fault, HubServer, COMMIT};
 
 const WEIGHTS: &str = "model.safetensors";
 
@@ -31,12 +31,7 @@ fn fetch_as_a_child() {
 fn child(server: &HubServer, variable: &str, value: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["fetch_as_a_child", "--exact", "--nocapture"]);
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("HF_") || text.starts_with("HUGGING") || text.to_lowercase().ends_with("_proxy") {
-            command.env_remove(&name);
-        }
-    }
+    forget_settings(&mut command);
     command.env("HUB_TEST_CHILD", "1").env("HF_ENDPOINT", &server.url).env(variable, value);
     command.stdout(Stdio::piped()).spawn().unwrap()
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use captioner::hub::{Hub, Settings};
-use hub_server::{source, HubServer, COMMIT};
+use hub_server::{forget_settings, source, HubServer, COMMIT};
 
 /// What the processes started below do; alone it does nothing.
 #[test]
@@ -25,12 +25,7 @@ fn fetch_as_a_child() {
 fn child(endpoint: &str, cache: &Path, revision: &str, proxies: &[(&str, &str)]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["fetch_as_a_child", "--exact", "--nocapture"]);
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("HF_") || text.starts_with("HUGGING") || text.to_lowercase().ends_with("_proxy") {
-            command.env_remove(&name);
-        }
-    }
+    forget_settings(&mut command);
     command.env("HUB_TEST_REVISION", revision).env("HF_ENDPOINT", endpoint).env("HF_HUB_CACHE", cache);
     command.envs(proxies.iter().copied());
     command

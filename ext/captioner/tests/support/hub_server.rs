@@ -275,3 +275,13 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
     let paths = entries.flatten().map(|entry| entry.path());
     paths.flat_map(|path| if path.is_dir() && !path.is_symlink() { walk(&path) } else { vec![path] }).collect()
 }
+
+/// A child inherits nothing that says where the hub is and how it is reached.
+pub fn forget_settings(command: &mut std::process::Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("HF_") || text.starts_with("HUGGING") || text.to_lowercase().ends_with("_proxy") {
+            command.env_remove(&name);
+        }
+    }
+}
