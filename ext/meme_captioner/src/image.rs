@@ -4,7 +4,7 @@ use captioner::captioner::Input;
 use captioner::image::Limits;
 use magnus::{function, prelude::*, Error, RModule, RString, Ruby};
 
-use crate::helpers::paths::path;
+use crate::helpers::{classes::wrapped, paths::path};
 
 /// Where an image comes from, and what it may cost.
 #[magnus::wrap(class = "MemeCaptioner::Native::Image", free_immediately, frozen_shareable)]
@@ -14,8 +14,7 @@ pub struct Image {
 }
 
 pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
-    let class = native.define_class("Image", ruby.class_object())?;
-    class.undef_default_alloc_func();
+    let class = wrapped::<Image>(ruby, native, "Image")?;
     class.define_singleton_method("path", function!(from_path, 3))?;
     class.define_singleton_method("bytes", function!(from_bytes, 3))
 }

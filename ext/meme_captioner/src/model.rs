@@ -10,7 +10,7 @@ use captioner::runtime::{self, ThreadPool};
 use magnus::{method, prelude::*, Error, IntoValue, RArray, RHash, RModule, Ruby, TryConvert};
 
 use crate::helpers::errors::{exception, to_ruby};
-use crate::helpers::{gvl, options::option};
+use crate::helpers::{classes::wrapped, gvl, options::option};
 use crate::image::Image;
 
 /// The weights are the cache's; this is a handle that keeps them while it lives.
@@ -21,8 +21,7 @@ pub struct Model(pub Arc<Captioner>);
 type Score = (u32, f32, u32);
 
 pub fn init(ruby: &Ruby, native: RModule) -> Result<(), Error> {
-    let class = native.define_class("Model", ruby.class_object())?;
-    class.undef_default_alloc_func();
+    let class = wrapped::<Model>(ruby, native, "Model")?;
     class.define_method("caption", method!(Model::caption, 2))?;
     class.define_method("captions", method!(Model::captions, 2))?;
     class.define_method("batch_size", method!(Model::batch_size, 0))?;

@@ -1,5 +1,6 @@
-//! What every class of the binding needs: errors and the GVL.
+//! What every class of the binding needs.
 
+pub mod classes;
 pub mod errors;
 pub mod gvl;
 pub mod options;
