@@ -17,11 +17,11 @@ fn main() {
     let (model, out) = (Path::new(model), Path::new(out));
     let run = || -> Result<Recipe> {
         let recipe = own_recipe(model, &family(model)?.recipe(rest.first().map_or("compact", String::as_str))?)?;
-        pack(model, &recipe, "example", out, &|| false)?;
+        pack(model, &recipe, "example", out, runtime::pool()?, &|| false)?;
         Ok(recipe)
     };
     let started = Instant::now();
-    match runtime::pool().and_then(|pool| pool.install(run)) {
+    match run() {
         Ok(recipe) => {
             let mebibytes = std::fs::metadata(out).map_or(0, |about| about.len()) as f64 / f64::from(1 << 20);
             println!("{} {mebibytes:.2} MiB in {:.2} s", recipe.name(), started.elapsed().as_secs_f64());

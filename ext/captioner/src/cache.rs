@@ -39,9 +39,10 @@ impl Cache {
     }
 }
 
-/// Drops the models that were asked for the longest time ago, but not `keep`, until the rest fits into `limit` bytes.
-/// Captions that run on a dropped model keep it until they end.
-fn evict(entries: &mut Entries, keep: &str, limit: usize) {
+/// Takes out the models that were asked for the longest time ago, but not `keep`, until the rest fits into `limit` bytes.
+/// Captions that run on one of them keep it until they end.
+fn evict(entries: &mut Entries, keep: &str, limit: usize) -> Vec<Entry> {
+    let mut evicted = Vec::new();
     loop {
         let ready = || {
             entries.iter().filter_map(|(key, entry)| match entry {
@@ -52,8 +53,8 @@ fn evict(entries: &mut Entries, keep: &str, limit: usize) {
         let total: usize = ready().map(|(_, captioner, _)| captioner.bytes()).sum();
         let oldest = ready().filter(|(key, ..)| *key != keep).min_by_key(|(.., used)| *used);
         match oldest.map(|(key, ..)| key.clone()) {
-            Some(key) if total > limit => entries.remove(&key),
-            _ => return,
+            Some(key) if total > limit => evicted.extend(entries.remove(&key)),
+            _ => return evicted,
         };
     }
 }
@@ -104,13 +105,17 @@ pub fn fetch(
     }
     entries.insert(key.to_string(), Entry::Loading(std::process::id()));
     drop(entries);
-    let _mark = Mark(key);
+    let mark = Mark(key);
     let captioner = Arc::new(load()?);
     let mut entries = CACHE.lock();
     entries.insert(key.to_string(), Entry::Ready(captioner.clone(), now));
-    if let Some(limit) = limit {
-        evict(&mut entries, key, limit);
-    }
+    let evicted = limit.map(|limit| evict(&mut entries, key, limit));
+    drop(entries);
+    // The mark is gone; from here on one of this name is another thread's.
+    std::mem::forget(mark);
+    CACHE.changed.notify_all();
+    // Memory is given back where nobody waits for the lock.
+    drop(evicted);
     Ok(captioner)
 }
 
@@ -136,11 +141,15 @@ pub fn loaded() -> Vec<(String, usize)> {
     loaded.collect()
 }
 
-/// Forgets a model and says whether it was there. Captions that run on it keep it until they end.
-pub fn unload(key: &str) -> bool {
+/// Forgets a model and gives it to the caller if it was there. Captions that run on it keep it until they end.
+pub fn unload(key: &str) -> Option<Arc<Captioner>> {
     let mut entries = CACHE.lock();
-    match entries.get(key) {
-        Some(Entry::Ready(..)) => entries.remove(key).is_some(),
-        _ => false,
+    match entries.get(key)? {
+        Entry::Loading(_) => None,
+        Entry::Ready(captioner, _) => {
+            let captioner = captioner.clone();
+            entries.remove(key);
+            Some(captioner)
+        }
     }
 }

@@ -22,3 +22,12 @@ pub mod text;
 pub mod weights;
 
 pub use error::{Error, Result};
+
+/// To be called once a process, before it has threads that caption: it can be forked at any time from then on. What is only made
+/// once is made here, as a child that is forked in the middle of that would wait for its end for ever.
+pub fn prepare() {
+    cache::survive_forks();
+    kernels::Isa::current();
+    quant::dynamic::prepare();
+    image::watch_panics();
+}

@@ -1,22 +1,22 @@
 //! Packed files on this machine: made once from a checkpoint, by one process, and checked before they are used.
 
 mod identity;
+mod lock;
 mod origin;
 mod outdated;
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use crate::models;
+use crate::runtime::ThreadPool;
 use crate::weights::packed::{self, Packed, Recipe};
 use crate::{Error, Result};
 
-pub use outdated::outdated;
+use lock::Lock;
 
-const POLL: Duration = Duration::from_millis(50);
+pub use outdated::outdated;
 
 /// A packed file that is ready to be loaded.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub struct Prepared {
 /// `<name>@<revision or content hash>-<recipe>-<format version>.safetensors`. `recipe` is a recipe's name or rules; a checkpoint
 /// that is quantized already keeps what it has, whatever is asked for.
 ///
+/// Tensors are quantized on `pool`; waiting, reading and writing are the calling thread's, so that captions go on meanwhile. It must
+/// be none of the pool's: one that finds another's packing to do while its own waits for it would wait for ever.
+///
 /// # Errors
 /// Those of [`models::pack`], `InvalidArgument` for a recipe that the family does not have, and `Interrupted` while waiting.
 pub fn packed(
@@ -39,6 +42,7 @@ pub fn packed(
     name: &str,
     revision: Option<&str>,
     recipe: &str,
+    pool: &ThreadPool,
     stop: &dyn Fn() -> bool,
 ) -> Result<Prepared> {
     let recipe = &models::family(dir)?.recipe(recipe)?;
@@ -50,15 +54,17 @@ pub fn packed(
     }
     let recipe = &models::own_recipe(dir, recipe)?;
     let path = place(recipe);
-    let lock = lock(&path, stop)?;
+    let lock = Lock::acquire(&path, stop)?;
     // Another process may have made it meanwhile.
     let Err(why) = usable(&path, &identity, recipe) else { return Ok(Prepared { path, made: None }) };
-    packed::remove_leftovers(&path);
+    if lock.is_exclusive {
+        packed::remove_leftovers(&path);
+    }
     // A commit's folder stays as it is when the model moves on, so it says nothing.
     if revision.is_none() {
-        origin::note(&lock, dir);
+        origin::note(&lock.file, dir);
     }
-    models::pack(dir, recipe, &identity, &path, stop)?;
+    models::pack(dir, recipe, &identity, &path, pool, stop)?;
     Ok(Prepared { path, made: Some(why) })
 }
 
@@ -105,26 +111,4 @@ fn label(recipe: &Recipe) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// Waits for the lock beside `path`. It is held until the file that is returned is dropped, or the process ends.
-fn lock(path: &Path, stop: &dyn Fn() -> bool) -> Result<File> {
-    let place = path.with_extension("lock");
-    let failed = |error: std::io::Error| {
-        Error::ModelUnavailable(format!(
-            "cannot write {}: {error}; set cache_dir (MEME_CAPTIONER_CACHE_DIR) to a folder that this user may write to",
-            place.display()
-        ))
-    };
-    std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&place).map_err(failed)?;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if stop() => return Err(Error::Interrupted),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(POLL),
-            // A file system without locks: two processes may do the same work, each under its own temporary name.
-            Err(TryLockError::Error(_)) => return Ok(file),
-        }
-    }
 }

@@ -14,7 +14,7 @@ use captioner::models::{export, Request};
 use captioner::store;
 use captioner::weights::packed::{Packed, RECIPE};
 use captioner::weights::{Checkpoint, Source};
-use captioner::Error;
+use captioner::{runtime, Error};
 use captioner_testing as seeded;
 use florence2_support::{finish, load, relative_error, until_first_logits, Cases, Golden};
 use safetensors::tensor::TensorView;
@@ -170,7 +170,10 @@ fn what_transformers_saved_captions_as_the_reference() {
 fn packing_keeps_it_bit_for_bit_by_its_own_recipe() {
     for case in index().cases {
         let (folder, out) = (saved_folder(&case.weights, &case.naming), tempfile::tempdir().unwrap());
-        let pack = |recipe| store::packed(folder.path(), out.path(), "m", Some("r"), recipe, &|| false).unwrap();
+        let pack = |recipe| {
+            store::packed(folder.path(), out.path(), "m", Some("r"), recipe, runtime::pool().unwrap(), &|| false)
+                .unwrap()
+        };
         let ready = pack("compact");
         assert_eq!(ready.path.file_name().unwrap(), "m@r-kept-1.safetensors");
         for recipe in ["compact", "balanced"] {
@@ -243,7 +246,9 @@ fn what_we_export_is_what_transformers_saves() {
 #[test]
 fn a_packed_file_exports_its_blocks() {
     let (source, world) = (seeded_folder(Naming::Microsoft), tempfile::tempdir().unwrap());
-    let pack = store::packed(source.path(), world.path(), "m", Some("r"), "compact", &|| false).unwrap();
+    let pack =
+        store::packed(source.path(), world.path(), "m", Some("r"), "compact", runtime::pool().unwrap(), &|| false)
+            .unwrap();
     let out = world.path().join("out");
     export(&pack.path, &out).unwrap();
     let (ours, theirs) = (tensors(&out.join("model.safetensors")), tensors(&fixture("double.safetensors")));

@@ -56,7 +56,7 @@ fn captioners(cases: &Cases) -> Vec<(String, Arc<Captioner>)> {
     for folder in [&folders[0], &folders[folders.len() - 1]] {
         let packed = folder.with_extension("int4");
         let recipe = own_recipe(folder, &family(folder).unwrap().recipe("precise").unwrap()).unwrap();
-        pack(folder, &recipe, "test", &packed, &|| false).unwrap();
+        pack(folder, &recipe, "test", &packed, runtime::pool().unwrap(), &|| false).unwrap();
         for (place, compute) in
             [(folder, Compute::Exact), (&packed, Compute::Fast), (&packed, Compute::Bf16), (&packed, Compute::Exact)]
         {

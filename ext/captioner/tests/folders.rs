@@ -3,7 +3,7 @@
 
 mod folder_support;
 
-use captioner::{models, Error};
+use captioner::{models, runtime, Error};
 use folder_support::{caption, change, corrupt, folder, load, numbers, packed, read, tensors, unsupported, KINDS};
 use serde_json::{json, Value};
 
@@ -13,7 +13,7 @@ const CONFIG: &str = "config.json";
 fn pack(dir: &std::path::Path) -> std::path::PathBuf {
     let out = dir.with_extension("packed");
     let recipe = models::family(dir).unwrap().recipe("int8").unwrap();
-    models::pack(dir, &recipe, "test", &out, &|| false).unwrap();
+    models::pack(dir, &recipe, "test", &out, runtime::pool().unwrap(), &|| false).unwrap();
     out
 }
 
@@ -138,7 +138,7 @@ fn weights_that_a_configuration_has_no_place_for_are_named() {
         assert!(message.contains(named) && message.contains("do not belong together"), "{message}");
         let recipe = models::family(folder.path()).unwrap().recipe("int8").unwrap();
         let out = folder.path().join("out");
-        let packed = models::pack(folder.path(), &recipe, "test", &out, &|| false);
+        let packed = models::pack(folder.path(), &recipe, "test", &out, runtime::pool().unwrap(), &|| false);
         assert!(matches!(packed, Err(Error::CorruptModel(_))) && !out.exists(), "{kind}");
     }
 }
@@ -184,7 +184,7 @@ fn a_packed_tensor_in_another_shape_is_noticed() {
     let folder = folder("florence2");
     let recipe = models::family(folder.path()).unwrap().recipe("all=nf4-64-double,decoder=int8,vision=keep").unwrap();
     let out = folder.path().join("out");
-    models::pack(folder.path(), &recipe, "test", &out, &|| false).unwrap();
+    models::pack(folder.path(), &recipe, "test", &out, runtime::pool().unwrap(), &|| false).unwrap();
     let (header, data) = packed::open(&out);
     for name in [
         // In blocks, in rows of int8, and as it was.

@@ -4,7 +4,7 @@ mod folder_support;
 
 use std::path::Path;
 
-use captioner::models;
+use captioner::{models, runtime};
 use folder_support::{caption, change, folder, load, tensors};
 use serde_json::json;
 
@@ -28,7 +28,7 @@ fn untie(dir: &Path, table: &str, head: &str, a: u32, b: u32) {
 fn check(dir: &Path, tied: &[u32], a: u32, b: u32) {
     let recipe = models::family(dir).unwrap().recipe("all=keep").unwrap();
     let out = dir.join("packed");
-    models::pack(dir, &recipe, "test", &out, &|| false).unwrap();
+    models::pack(dir, &recipe, "test", &out, runtime::pool().unwrap(), &|| false).unwrap();
     let at = tied.iter().position(|id| *id == a || *id == b).unwrap();
     for place in [dir, out.as_path()] {
         let ids = caption(&load(place).unwrap(), tied.len()).unwrap();

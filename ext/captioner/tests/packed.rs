@@ -4,9 +4,11 @@ mod florence2_support;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use captioner::kernels::{Compute, Storage};
 use captioner::models::{self, Model};
+use captioner::runtime;
 use captioner::store::{self, Prepared};
 use captioner::weights::packed::{Packed, Recipe, RECIPE, RULES};
 use captioner::weights::{Checkpoint, Source};
@@ -29,7 +31,8 @@ impl World {
 
     fn pack(&self, recipe: &str) -> Prepared {
         let dir = self.cases.checkpoint(self.case());
-        store::packed(&dir, self.folder.path(), "model", Some("abc"), recipe, &|| false).unwrap()
+        store::packed(&dir, self.folder.path(), "model", Some("abc"), recipe, runtime::pool().unwrap(), &|| false)
+            .unwrap()
     }
 
     fn caption(&self, model: &Arc<dyn Model>) -> Vec<u32> {
@@ -207,10 +210,27 @@ fn an_interrupted_pack_leaves_nothing() {
     let dir = world.cases.checkpoint(world.case());
     let asked = std::cell::Cell::new(0);
     let stop = || asked.replace(asked.get() + 1) == 40;
-    let result = store::packed(&dir, world.folder.path(), "model", Some("abc"), "compact", &stop);
+    let result =
+        store::packed(&dir, world.folder.path(), "model", Some("abc"), "compact", runtime::pool().unwrap(), &stop);
     assert!(matches!(result, Err(Error::Interrupted)));
     let files: Vec<_> = std::fs::read_dir(world.folder.path()).unwrap().map(|f| f.unwrap().path()).collect();
     assert!(files.iter().all(|file| file.extension().unwrap() == "lock"), "{files:?}");
+}
+
+#[test]
+fn whoever_comes_while_a_model_is_packed_gets_that_file() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/Florence-2-tiny");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    for late in 0..8 {
+        let folder = tempfile::tempdir().unwrap();
+        let pack = || store::packed(&dir, folder.path(), "tiny", Some("abc"), "mixed", &pool, &|| false).unwrap();
+        let made = std::thread::scope(|scope| {
+            let first = scope.spawn(pack);
+            std::thread::sleep(Duration::from_millis(8 * late));
+            [pack(), first.join().unwrap()].map(|ready| ready.made.is_some())
+        });
+        assert!(made[0] != made[1], "{made:?}");
+    }
 }
 
 /// A copy of the checkpoint that may be changed, and its weights' file.
@@ -248,7 +268,9 @@ fn train(weights: &Path, tensor: usize) {
 fn a_checkpoint_is_known_by_its_content_whatever_its_dates() {
     let world = World::new();
     let (copy, weights) = copied(&world);
-    let pack = |dir: &Path| store::packed(dir, world.folder.path(), "model", None, "mixed", &|| false).unwrap();
+    let pack = |dir: &Path| {
+        store::packed(dir, world.folder.path(), "model", None, "mixed", runtime::pool().unwrap(), &|| false).unwrap()
+    };
     let first = pack(copy.path());
     assert!(first.made.is_some());
     let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(315_532_800);
@@ -277,7 +299,9 @@ fn files_of_earlier_states_of_a_checkpoint_are_named() {
     let world = World::new();
     let (copy, weights) = copied(&world);
     let pack = |name: &str, recipe: &str| {
-        store::packed(copy.path(), world.folder.path(), name, None, recipe, &|| false).unwrap().path
+        store::packed(copy.path(), world.folder.path(), name, None, recipe, runtime::pool().unwrap(), &|| false)
+            .unwrap()
+            .path
     };
     let outdated = |recipe: &str| store::outdated(copy.path(), world.folder.path(), "model", None, recipe).unwrap();
     let (mixed, _, _) = (pack("model", "mixed"), pack("model", "int8"), pack("model-2", "mixed"));
@@ -302,7 +326,9 @@ fn what_another_folder_was_packed_into_is_not_outdated() {
     let ((ours, weights), (theirs, their_weights)) = (copied(&world), copied(&world));
     train(&their_weights, 0);
     let pack = |dir: &Path, revision| {
-        store::packed(dir, world.folder.path(), "model", revision, "mixed", &|| false).unwrap().path
+        store::packed(dir, world.folder.path(), "model", revision, "mixed", runtime::pool().unwrap(), &|| false)
+            .unwrap()
+            .path
     };
     let outdated = || store::outdated(ours.path(), world.folder.path(), "model", None, "mixed").unwrap();
     let (first, other) = (pack(ours.path(), None), pack(theirs.path(), None));

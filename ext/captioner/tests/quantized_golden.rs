@@ -5,7 +5,7 @@ mod florence2_support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use captioner::store;
+use captioner::{runtime, store};
 use florence2_support::{finish, load, relative_error, until_first_logits, Cases, Golden};
 use serde::Deserialize;
 
@@ -45,7 +45,16 @@ fn packed_models_are_the_reference_over_bitsandbytes_weights() {
         let case = &cases.cases[at];
         let checkpoint = cases.checkpoint(case);
         let name = checkpoint.file_name().unwrap().to_str().unwrap();
-        let ready = store::packed(&checkpoint, packs.path(), name, Some("seeded"), &entry.recipe, &|| false).unwrap();
+        let ready = store::packed(
+            &checkpoint,
+            packs.path(),
+            name,
+            Some("seeded"),
+            &entry.recipe,
+            runtime::pool().unwrap(),
+            &|| false,
+        )
+        .unwrap();
         let model = load(&ready.path);
 
         let mut run = case.start(&model, &cases);

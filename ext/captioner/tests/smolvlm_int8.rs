@@ -8,7 +8,7 @@ use captioner::captioner::Run;
 use captioner::image::{load_path, Limits};
 use captioner::kernels::Compute;
 use captioner::models::{self, Request};
-use captioner::store;
+use captioner::{runtime, store};
 use safetensors::{Dtype, SafeTensors};
 
 fn fixtures() -> PathBuf {
@@ -53,7 +53,7 @@ fn tensors(path: &Path) -> Tensors {
 }
 
 fn pack(source: &Path, out: &Path, recipe: &str) -> PathBuf {
-    store::packed(source, out, "model", Some("seeded"), recipe, &|| false).unwrap().path
+    store::packed(source, out, "model", Some("seeded"), recipe, runtime::pool().unwrap(), &|| false).unwrap().path
 }
 
 #[test]

@@ -12,7 +12,7 @@ use captioner::image::{load_path, Limits};
 use captioner::kernels::Compute;
 use captioner::models::{self, Model, Request};
 use captioner::nn::with_values;
-use captioner::store;
+use captioner::{runtime, store};
 use golden_support::{relative_error, stored};
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -72,7 +72,16 @@ fn token_ids_and_answers_are_the_published_ones() {
 fn int8_by_the_rule_of_bitsandbytes_gives_the_published_ids() {
     let Some(beside) = beside() else { return };
     let (folder, packs) = (checkpoint(&beside), tempfile::tempdir().unwrap());
-    let packed = store::packed(folder.path(), packs.path(), "micro", Some("published"), "linears", &|| false).unwrap();
+    let packed = store::packed(
+        folder.path(),
+        packs.path(),
+        "micro",
+        Some("published"),
+        "linears",
+        runtime::pool().unwrap(),
+        &|| false,
+    )
+    .unwrap();
     let model = models::load(&packed.path, true, Compute::Exact).unwrap();
     for case in lines(&beside.join("goldens/smolvlm/captions-int8.jsonl")) {
         let mut run = run(&model, &beside.join("goldens").join(case["image"].as_str().unwrap()));

@@ -45,10 +45,15 @@ fn loaded() -> Vec<(String, usize)> {
 }
 
 /// `unload(key)`: was it there?
-fn unload(ruby: &Ruby, key: String) -> bool {
-    let was_there = cache::unload(&key);
+fn unload(ruby: &Ruby, key: String) -> Result<bool, Error> {
+    let mut captioner = cache::unload(&key);
+    let was_there = captioner.is_some();
     tell_gc(ruby);
-    was_there
+    // Giving gigabytes back takes a while.
+    gvl::release(ruby, |_| {
+        captioner.take();
+        Ok(was_there)
+    })
 }
 
 /// Lets the garbage collector know by how much the cache has grown or shrunk since it was last told.

@@ -1,10 +1,9 @@
 //! `Native.fetch` and `Native.cached`: a model's files from a hub.
 
-use std::cell::Cell;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use captioner::hub::{FileSpec, Hub, Phase, Progress, Settings, Source};
-use captioner::Error as CoreError;
+use captioner::hub::{Download, Event, FileSpec, Hub, Phase, Progress, Settings, Source};
 use magnus::{block::Proc, function, prelude::*, Error, RHash, RModule, RString, Ruby};
 
 use crate::helpers::gvl;
@@ -19,42 +18,29 @@ pub fn init(native: RModule) -> Result<(), Error> {
     native.define_singleton_method("cached", function!(cached, 4))
 }
 
-/// `fetch(repo, revision, files, options) { |file, done, total, phase| }`: the folder with the files.
+/// `fetch(repo, revision, files, options) { |file, done, total, phase| }`: the folder with the files. What the block or a signal's
+/// handler raises ends the download.
 fn fetch(ruby: &Ruby, repo: String, revision: String, files: Vec<File>, options: RHash) -> Result<RString, Error> {
     let (hub, source) = (Hub::new(settings(ruby, options)?), source(repo, revision, files));
     let block = ruby.block_given().then(|| ruby.block_proc()).transpose()?;
-    // What the block or a signal's handler raised; it ends the download and is raised again below.
-    let raised: Cell<Option<Error>> = Cell::new(None);
-    let keep = |result: Result<(), Error>| match result {
-        Ok(()) => false,
-        Err(error) => {
-            raised.set(Some(error));
-            true
+    let mut download = gvl::release(ruby, |_| hub.start(&source))?;
+    let folder = listen(ruby, &mut download, block);
+    // One that is stopped takes a moment to clean up.
+    let mut download = Some(download);
+    let ended = gvl::release(ruby, |_| {
+        download.take();
+        Ok(())
+    });
+    folder.and_then(|folder| ended.map(|()| ruby_path(ruby, &folder)))
+}
+
+/// Waits without the GVL, and tells the block with it what has happened.
+fn listen(ruby: &Ruby, download: &mut Download, block: Option<Proc>) -> Result<PathBuf, Error> {
+    loop {
+        match gvl::release(ruby, |stop| download.next(&|| stop.load(Ordering::Relaxed)))? {
+            Event::Progress(progress) => block.map_or(Ok(()), |block| call(block, &progress))?,
+            Event::Done(folder) => return Ok(folder),
         }
-    };
-    let folder = gvl::release(ruby, |stop| {
-        let ended = Cell::new(false);
-        let mut report = |progress: &Progress| {
-            if let (Some(block), false) = (block, ended.get()) {
-                ended.set(gvl::reacquire(|_| keep(call(block, progress))).unwrap_or(true));
-            }
-        };
-        let should_stop = || {
-            if !ended.get() && stop.swap(false, Ordering::Relaxed) {
-                // A download has no steps to stop between: what is pending is handled here, and it goes on if that did not raise.
-                ended.set(gvl::reacquire(|ruby| keep(ruby.thread_check_ints())).unwrap_or(true));
-            }
-            ended.get()
-        };
-        match hub.fetch(&source, &mut report, &should_stop) {
-            Err(CoreError::Interrupted) if ended.get() => Ok(None),
-            other => other.map(Some),
-        }
-    })?;
-    match (raised.take(), folder) {
-        (Some(error), _) => Err(error),
-        (None, Some(folder)) => Ok(ruby_path(ruby, &folder)),
-        (None, None) => Err(Error::new(ruby.exception_interrupt(), "interrupted")),
     }
 }
 

@@ -16,7 +16,7 @@ use magnus::{Error, Module, Ruby};
 #[magnus::init]
 fn init(ruby: &Ruby) -> Result<(), Error> {
     built_for::check(ruby)?;
-    captioner::cache::survive_forks();
+    captioner::prepare();
     let native = ruby.define_module("MemeCaptioner")?.define_module("Native")?;
     image::init(ruby, native)?;
     model::init(ruby, native)?;

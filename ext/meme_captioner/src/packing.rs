@@ -32,7 +32,7 @@ fn pack(
     let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
     let ready = gvl::release(ruby, |stop| {
         let stop = || stop.load(Ordering::Relaxed);
-        pool.install(|| store::packed(&dir, &folder, &name, revision.as_deref(), &recipe, &stop))
+        store::packed(&dir, &folder, &name, revision.as_deref(), &recipe, pool, &stop)
     })?;
     Ok((ruby_path(ruby, &ready.path), ready.made))
 }

@@ -2,7 +2,7 @@
 //! lock itself for that moment, and opens it in the parent and in the child.
 
 use std::cell::RefCell;
-use std::sync::MutexGuard;
+use std::sync::{MutexGuard, Once};
 
 use super::{Entries, CACHE};
 
@@ -10,10 +10,14 @@ thread_local! {
     static HELD: RefCell<Option<MutexGuard<'static, Entries>>> = const { RefCell::new(None) };
 }
 
-/// Makes the cache usable in every child, whatever other threads do while it is forked. To be called once, at start.
+/// Makes the cache usable in every child, whatever other threads do while it is forked. To be called at start; a second time it
+/// does nothing, as a thread that took the lock twice would wait for itself.
 pub fn survive_forks() {
+    static ONCE: Once = Once::new();
     // SAFETY: the functions outlive the process's use of them: a Ruby extension is never unloaded.
-    unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after)) };
+    ONCE.call_once(|| unsafe {
+        libc::pthread_atfork(Some(before), Some(after), Some(after));
+    });
 }
 
 unsafe extern "C" fn before() {

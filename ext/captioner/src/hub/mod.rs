@@ -36,6 +36,7 @@ use layout::Layout;
 use retry::Stop;
 pub use settings::{Settings, DEFAULT_ENDPOINT};
 use storage::storage_error;
+pub use worker::{Download, Event};
 
 /// Bytes of a file of weights, at most; larger models are in several.
 const MOST_WEIGHTS: u64 = 64 << 30;
@@ -139,7 +140,7 @@ impl Hub {
     }
 
     /// The folder of the snapshot, with what was missing fetched and checked. For a commit that is all in the cache no
-    /// request is made. `progress` is called on this thread; `stop` is asked every 50 ms or so.
+    /// request is made. `progress` is called on this thread; `stop` is asked every 50 ms or so, and ends the download.
     ///
     /// # Errors
     ///
@@ -155,16 +156,27 @@ impl Hub {
         progress: &mut dyn FnMut(&Progress),
         stop: &dyn Fn() -> bool,
     ) -> Result<PathBuf> {
+        let mut download = self.start(source)?;
+        loop {
+            match download.next(stop)? {
+                Event::Progress(news) => progress(&news),
+                Event::Done(folder) => return Ok(folder),
+            }
+        }
+    }
+
+    /// As [`Hub::fetch`], for a caller that does something else between two events.
+    pub fn start(&self, source: &Source) -> Result<Download> {
         let layout = Layout::new(&self.settings.cache_dir, source)?;
         if let Some(snapshot) = find(&layout, source) {
             if self.settings.offline || is_settled(&layout, source) {
-                return Ok(snapshot);
+                return Ok(Download::done(snapshot));
             }
         }
         if self.settings.offline {
             return Err(offline_error(&self.settings, &layout, source));
         }
-        worker::run(&self.settings, source, layout, progress, stop)
+        Download::start(&self.settings, source, layout)
     }
 }
 

@@ -22,6 +22,8 @@ use decoder::{Buffers, Decoder};
 use planes::Planes;
 use properties::{unsupported, Description};
 
+pub use guard::watch_panics;
+
 /// What the decoder may be asked to decode in all: so many samples, and so many for each byte of data. Some tools of AV1 cost
 /// 40 ns a sample and next to no bytes.
 const MOST_SAMPLES: usize = 1 << 25;

@@ -24,6 +24,7 @@ mod thumbnail;
 mod tiff;
 mod webp;
 
+pub use avif::watch_panics;
 pub use crop::{crop, Region};
 pub use limits::Limits;
 pub use load::{load_bytes, load_bytes_as, load_bytes_until, load_path, load_path_until};

@@ -13,6 +13,7 @@ use super::model::Model;
 use super::parts::Parts;
 use super::FAMILIES;
 use crate::kernels::{Buffer, Compute, Isa, Matrix};
+use crate::runtime::ThreadPool;
 use crate::weights::packed::{Contents, Form, Packed, Recipe, Writer, CONTENTS, IDENTITY, RECIPE, RULES};
 use crate::weights::{Checkpoint, Scope, Source};
 use crate::{foreign, Error, Result};
@@ -116,12 +117,19 @@ pub fn own_recipe(dir: &Path, asked: &Recipe) -> Result<Recipe> {
     Ok(if Checkpoint::open(dir, true)?.is_quantized() { Recipe::kept() } else { asked.clone() })
 }
 
-/// Packs the checkpoint in `dir` into the file `out` by `recipe`, tensor by tensor. `identity` says which checkpoint it is;
-/// `stop` is asked between tensors. Tensors that are quantized already stay as they are.
+/// Packs the checkpoint in `dir` into the file `out` by `recipe`. `identity` says which checkpoint it is; tensors are quantized on
+/// `pool`, one after the other, and `stop` is asked in between. Those that are quantized already stay as they are.
 ///
 /// # Errors
 /// Those of loading the checkpoint, `ModelUnavailable` if the file cannot be written, and `Interrupted`.
-pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn Fn() -> bool) -> Result<()> {
+pub fn pack(
+    dir: &Path,
+    recipe: &Recipe,
+    identity: &str,
+    out: &Path,
+    pool: &ThreadPool,
+    stop: &dyn Fn() -> bool,
+) -> Result<()> {
     let (family, checkpoint, parts) = open(dir, true)?;
     // Loading the model is what says which tensors it has, and checks their shapes.
     let requests = requests(family, &parts, &checkpoint)?;
@@ -146,7 +154,7 @@ pub fn pack(dir: &Path, recipe: &Recipe, identity: &str, out: &Path, stop: &dyn 
         contents.declare_tensor(&request.name, &request.shape, form(request), matrix.storage());
     }
 
-    let mut writer = Writer::create(out, contents)?;
+    let mut writer = Writer::create(out, contents, pool)?;
     for (name, blob) in &blobs {
         writer.write(name, blob.bytes.as_slice())?;
     }

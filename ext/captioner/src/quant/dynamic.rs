@@ -10,6 +10,11 @@ const GRID: usize = 65536;
 static MAP: Lazy<[f32; 256]> = Lazy::new(build_map);
 static LOOKUP: Lazy<Vec<u8>> = Lazy::new(|| build_lookup(&MAP));
 
+/// Makes both tables.
+pub fn prepare() {
+    Lazy::force(&LOOKUP);
+}
+
 /// The 256 values that an 8-bit code stands for, ascending: seven decades, each with twice the resolution of the
 /// one below, both signs, zero and 1.0 (`create_dynamic_map(signed=True, 7, 8)` in `functional.py`; arXiv 1511.04561).
 pub fn map() -> &'static [f32; 256] {

@@ -62,7 +62,15 @@ pub fn packed_seeds() -> Vec<Vec<u8>> {
         let folder = folder(kind);
         for recipe in ["all=nf4-64-double", "all=int8,embedding=keep"] {
             let (family, out) = (captioner::models::family(folder.path()).unwrap(), folder.path().join("packed"));
-            captioner::models::pack(folder.path(), &family.recipe(recipe).unwrap(), "x", &out, &|| false).unwrap();
+            captioner::models::pack(
+                folder.path(),
+                &family.recipe(recipe).unwrap(),
+                "x",
+                &out,
+                captioner::runtime::pool().unwrap(),
+                &|| false,
+            )
+            .unwrap();
             let (mut header, _) = packed::open(&out);
             // Loading does not look at the parts' checksums, which are most of the text.
             header["__metadata__"]["sums"] = "{}".into();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use captioner::captioner::Run;
 use captioner::kernels::Compute;
 use captioner::models::{self, Model, Request};
-use captioner::Result;
+use captioner::{runtime, Result};
 pub use golden_support::until_first_logits;
 use safetensors::SafeTensors;
 use serde::Deserialize;
@@ -102,7 +102,7 @@ impl Cases {
         let out = folder.with_extension(recipe);
         if !out.exists() {
             let recipe = models::family(&folder)?.recipe(recipe)?;
-            models::pack(&folder, &recipe, "test", &out, &|| false)?;
+            models::pack(&folder, &recipe, "test", &out, runtime::pool().unwrap(), &|| false)?;
         }
         Ok(out)
     }

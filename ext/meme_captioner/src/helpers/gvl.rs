@@ -63,27 +63,6 @@ unsafe extern "C" fn interrupt(stop: *mut c_void) {
     (*stop.cast::<AtomicBool>()).store(true, Ordering::Relaxed);
 }
 
-/// Takes the GVL back for a moment, from within [`release`], for instance to report progress to a block.
-pub fn reacquire<R, F: FnOnce(&Ruby) -> R>(f: F) -> Result<R> {
-    let mut call = Reentry { f: Some(f), result: None };
-    // SAFETY: `call` outlives the call. `f` uses magnus, which catches exceptions before they could jump over us.
-    unsafe { rb_sys::rb_thread_call_with_gvl(Some(reenter::<R, F>), (&raw mut call).cast()) };
-    call.result.unwrap_or_else(|| Err(Error::Internal("a callback did not run".into())))
-}
-
-struct Reentry<F, R> {
-    f: Option<F>,
-    result: Option<Result<R>>,
-}
-
-unsafe extern "C" fn reenter<R, F: FnOnce(&Ruby) -> R>(data: *mut c_void) -> *mut c_void {
-    let call = &mut *data.cast::<Reentry<F, R>>();
-    if let (Some(f), Ok(ruby)) = (call.f.take(), Ruby::get()) {
-        call.result = Some(catch_unwind(AssertUnwindSafe(|| f(&ruby))).map_err(|panic| caught(&*panic)));
-    }
-    null_mut()
-}
-
 fn caught(panic: &(dyn Any + Send)) -> Error {
     let text =
         panic.downcast_ref::<&str>().map(|s| (*s).to_string()).or_else(|| panic.downcast_ref::<String>().cloned());

@@ -37,7 +37,7 @@ thread_local! {
 }
 
 /// Puts a hook in front of the present one.
-fn watch_panics() {
+pub fn watch_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let other = panic::take_hook();

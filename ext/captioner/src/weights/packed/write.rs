@@ -1,6 +1,7 @@
 //! Writing a packed file: quantized matrix by matrix, under a temporary name until it is whole.
 
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use super::recipe::format_scheme;
 use super::{hex, Form};
 use crate::kernels::{BlockScales, Matrix, Storage};
 use crate::quant::{dynamic, quantize_rows, quantize_with, FloatType, Numbers, RowScale, Scales, Scheme};
+use crate::runtime::ThreadPool;
 use crate::{Error, Result};
 
 /// What a file will hold. Everything but the values is fixed before the first is written.
@@ -101,7 +103,8 @@ fn dtype(kind: FloatType) -> Dtype {
 }
 
 /// A file in the making. Dropped before [`Writer::finish`], it is gone.
-pub struct Writer {
+pub struct Writer<'a> {
+    pool: &'a ThreadPool,
     file: File,
     header: Header,
     data: u64,
@@ -110,12 +113,12 @@ pub struct Writer {
     done: bool,
 }
 
-impl Writer {
-    /// Starts the file that will be `path`.
+impl<'a> Writer<'a> {
+    /// Starts the file that will be `path`; tensors are quantized on `pool`.
     ///
     /// # Errors
     /// `ModelUnavailable` if the disk is full or the folder cannot be written.
-    pub fn create(path: &Path, contents: Contents) -> Result<Self> {
+    pub fn create(path: &Path, contents: Contents, pool: &'a ThreadPool) -> Result<Self> {
         let Contents { mut header, mut parts } = contents;
         parts.sort_by_key(|(_, class, _)| *class);
         let mut end = 0;
@@ -135,7 +138,7 @@ impl Writer {
         let file = open().map_err(|error| failed(path, &error))?;
         let start = header.write();
         let mut writer =
-            Self { file, header, data: start.len() as u64, temporary, path: path.to_path_buf(), done: false };
+            Self { pool, file, header, data: start.len() as u64, temporary, path: path.to_path_buf(), done: false };
         writer.put(0, &start)?;
         let length = writer.data + end as u64;
         writer.file.set_len(length).map_err(|error| failed(path, &error))?;
@@ -182,7 +185,8 @@ impl Writer {
                 self.write(&format!("{name}.scale"), scales.1.as_slice())
             }
             (Form::Blocks(scheme, fit), Storage::Float(kind, values)) => {
-                let quantized = quantize_with(Numbers::Bytes(*kind, values.as_slice()), scheme, fit).map_err(named)?;
+                let source = Numbers::Bytes(*kind, values.as_slice());
+                let quantized = self.pool.install(|| quantize_with(source, scheme, fit)).map_err(named)?;
                 self.write(name, quantized.codes())?;
                 match quantized.scales() {
                     Scales::Plain(scales) => self.write(&format!("{name}.absmax"), &floats(scales)),
@@ -195,7 +199,7 @@ impl Writer {
             }
             (Form::Int8, Storage::Float(kind, values)) => {
                 let source = Numbers::Bytes(*kind, values.as_slice());
-                let rows = quantize_rows(source, matrix.rows(), RowScale::F16).map_err(named)?;
+                let rows = self.pool.install(|| quantize_rows(source, matrix.rows(), RowScale::F16)).map_err(named)?;
                 let scales = (0..matrix.rows()).map(|row| half::f16::from_f32(rows.view().scale(row)));
                 let scales: Vec<u8> = scales.flat_map(half::f16::to_le_bytes).collect();
                 self.write(name, rows.view().code_bytes())?;
@@ -233,7 +237,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for Writer<'_> {
     fn drop(&mut self) {
         if !self.done {
             let _ = std::fs::remove_file(&self.temporary);
@@ -252,9 +256,10 @@ pub fn remove_leftovers(path: &Path) {
     }
 }
 
+/// A name of this writer's own: where there are no locks, others write too, also with this process id in another container.
 fn temporary_name(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.incomplete", std::process::id()))
+    let (name, own) = (path.file_name().unwrap_or_default().to_string_lossy(), RandomState::new().hash_one(()));
+    path.with_file_name(format!(".{name}.{}-{own:016x}.incomplete", std::process::id()))
 }
 
 fn failed(path: &Path, error: &io::Error) -> Error {
