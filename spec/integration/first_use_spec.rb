@@ -5,7 +5,8 @@ RSpec.describe "the first captions of a process" do
   # @return [Array<String>] its lines
   def lines(code)
     script = "meme = '#{Commands::ROOT}/data/memes/meme-04.jpg'; #{code}"
-    IO.popen([RbConfig.ruby, "-I", "#{Commands::ROOT}/lib", "-r", "meme_captioner", "-e", script, { err: File::NULL }]) do |process|
+    command = [RbConfig.ruby, "-I", "#{Commands::ROOT}/lib", "-r", "meme_captioner", "-e", script]
+    IO.popen(command, err: File::NULL) do |process|
       Timeout.timeout(Clock::HANGS) { process.readlines(chomp: true) }
     ensure
       Process.kill(:KILL, process.pid)
