@@ -13,8 +13,6 @@ module Benchmarks
     Ours.new(size, quantization: :nf4, **settings)
   end
 
-  SMOLVLM = "smolvlm-256m"
-
   def self.int8(size = SMOLVLM, **settings)
     Ours.new(size, quantization: :int8, **settings)
   end
@@ -35,7 +33,11 @@ module Benchmarks
     "smolvlm-bf16" => Pair.new(int8, Peer.new("transformers-bf16", SMOLVLM), :caption),
     "smolvlm-bf16-eager" => Pair.new(int8, Peer.new("transformers-bf16-eager", SMOLVLM), :caption),
     "smolvlm-llama" => Pair.new(int8, Peer.new("llama-q8_0", SMOLVLM), :caption),
-    "smolvlm-f32" => Pair.new(Ours.new(SMOLVLM), Peer.new("transformers-f32", SMOLVLM), :caption)
+    "smolvlm-f32" => Pair.new(Ours.new(SMOLVLM), Peer.new("transformers-f32", SMOLVLM), :caption),
+    "smolvlm-500m-bf16" => Pair.new(int8(SMOLVLM_500M), Peer.new("transformers-bf16", SMOLVLM_500M), :caption),
+    "smolvlm-500m-f32" => Pair.new(Ours.new(SMOLVLM_500M), Peer.new("transformers-f32", SMOLVLM_500M), :caption),
+    "moondream2-bf16" => Pair.new(int8(MOONDREAM2), Peer.new("pytorch-bf16", MOONDREAM2), :caption),
+    "moondream2-f32" => Pair.new(Ours.new(MOONDREAM2), Peer.new("pytorch-f32", MOONDREAM2), :caption)
   }.freeze
 
   RATIOS = [
@@ -59,11 +61,24 @@ module Benchmarks
     Line.new("SmolVLM-256M-int8 caption / llama.cpp mtmd Q8_0", "smolvlm-llama", "caption", 0.20),
     Line.new("SmolVLM-256M caption, 16 bits / transformers f32", "smolvlm-f32", "caption", 0.50),
     Line.new("SmolVLM-256M-int8 decoder step / transformers bf16, sdpa", "smolvlm-bf16", "step", nil),
-    Line.new("SmolVLM-256M-int8 decoder step / llama.cpp mtmd Q8_0", "smolvlm-llama", "step", nil)
+    Line.new("SmolVLM-256M-int8 decoder step / llama.cpp mtmd Q8_0", "smolvlm-llama", "step", nil),
+    Line.new("SmolVLM-500M-int8 caption / transformers bf16, sdpa", "smolvlm-500m-bf16", "caption", nil),
+    Line.new("SmolVLM-500M-int8 decoder step / transformers bf16, sdpa", "smolvlm-500m-bf16", "step", nil),
+    Line.new("SmolVLM-500M caption, 16 bits / transformers f32", "smolvlm-500m-f32", "caption", nil),
+    Line.new("moondream2-int8 caption / PyTorch bf16, sdpa", "moondream2-bf16", "caption", 0.40),
+    Line.new("moondream2-int8 vision tower / PyTorch bf16, sdpa", "moondream2-bf16", "vision", nil),
+    Line.new("moondream2-int8 decoder step / PyTorch bf16, sdpa", "moondream2-bf16", "step", nil),
+    Line.new("moondream2 caption, 16 bits / PyTorch f32, sdpa", "moondream2-f32", "caption", nil)
   ].freeze
 
-  # Whether what a pair is measured with was made: SmolVLM's checkpoint needs files that are not drawn from a seed.
+  # Whether what a pair is measured with was made: other families' checkpoints need files that are not drawn from a seed.
   def self.ready?(name)
-    !smolvlm?(name) || File.exist?(checkpoint(SMOLVLM, nil))
+    sizes = [PAIRS.fetch(name).ours, PAIRS.fetch(name).theirs].map(&:size)
+    sizes.all? { |size| florence2?(size) || File.exist?(checkpoint(size, nil)) }
+  end
+
+  # Whether a pair's row is in the table of Florence-2.
+  def self.of_florence2?(name)
+    florence2?(PAIRS.fetch(name).ours.size)
   end
 end

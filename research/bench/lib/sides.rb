@@ -10,22 +10,31 @@ module Benchmarks
   # Every caption has as many tokens: the end token of the checkpoints of research/bench/models is one that never wins.
   NEW_TOKENS = 64
 
-  # Where research/bench/models puts a checkpoint; SmolVLM has one layout.
+  SMOLVLM = "smolvlm-256m"
+  SMOLVLM_500M = "smolvlm-500m"
+  MOONDREAM2 = "moondream2"
+
+  # Where research/bench/models puts a checkpoint of Florence-2, and README.md the others, which have one layout.
   def self.checkpoint(size, layout)
-    File.join(WORK, "models", smolvlm?(size) ? size : "#{size}-#{layout}")
+    File.join(WORK, "models", florence2?(size) ? "#{size}-#{layout}" : size)
   end
 
-  def self.smolvlm?(size)
-    size.start_with?("smolvlm")
+  def self.florence2?(size)
+    %w[base large].include?(size)
   end
 
-  # What is captioned: a meme, or for SmolVLM a square picture (4 x 4 tiles and the whole).
+  # What is captioned: a meme; for SmolVLM a square picture (4 x 4 tiles and the whole), for moondream2 one of ten crops.
   def self.image(size)
-    smolvlm?(size) ? File.join(WORK, "models/628x628.png") : IMAGE
+    return IMAGE if florence2?(size)
+
+    File.join(WORK, "models", size == MOONDREAM2 ? "600x600.png" : "628x628.png")
   end
 
   # An engine in a process of its own, @probe, once it is started.
   class Side
+    # @return [String] of the model: `base`, `smolvlm-256m`, ...
+    attr_reader :size
+
     def pid
       @probe.pid
     end

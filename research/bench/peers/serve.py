@@ -3,8 +3,9 @@
     python serve.py ENGINE FOLDER --images FOLDER --work FOLDER
 
 ENGINE is transformers-f32, transformers-bf16, bitsandbytes-nf4, openvino-f32, openvino-bf16, openvino-int4 or openvino-int8;
-FOLDER a checkpoint in the native layout. For a SmolVLM: transformers-f32, transformers-bf16, transformers-bf16-eager or llama-q8_0. Questions are ["load"], ["vision", IMAGE], ["caption", IMAGE, NEW_TOKENS] and
-["memory"]; an answer is {"value": ...} or {"error": ..., "message": ...}.
+FOLDER a checkpoint in the native layout. For a SmolVLM: transformers-f32, transformers-bf16, transformers-bf16-eager or
+llama-q8_0; for moondream2: pytorch-f32 or pytorch-bf16. Questions are ["load"], ["vision", IMAGE],
+["caption", IMAGE, NEW_TOKENS] and ["memory"]; an answer is {"value": ...} or {"error": ..., "message": ...}.
 """
 
 from __future__ import annotations
@@ -32,10 +33,15 @@ def engine(name: str, folder: Path, images: Path, work: Path) -> Any:
         from llama_engine import LlamaMtmd
 
         return LlamaMtmd(folder, work, THREADS)
-    if json.loads((folder / "config.json").read_text())["model_type"] in ("idefics3", "smolvlm"):
+    model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    if model_type in ("idefics3", "smolvlm"):
         from smolvlm_engine import SmolVlm
 
         return SmolVlm(folder, variant, THREADS)
+    if model_type == "moondream1":
+        from moondream_engine import Moondream
+
+        return Moondream(folder, variant, THREADS)
     if kind == "openvino":
         from openvino_engine import OpenVino
 
