@@ -5,7 +5,7 @@ mod florence2_support;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 
-use captioner::captioner::{Caption, Captioner, Input, Scores};
+use captioner::captioner::{Batch, Caption, Captioner, Input, Scores};
 use captioner::image::Limits;
 use captioner::kernels::Compute;
 use captioner::models::Request;
@@ -165,4 +165,22 @@ fn scores_go_on_where_they_were_stopped() {
         assert_eq!(both, expected);
         stopped
     });
+}
+
+/// A file may be long in coming, from a disk that sleeps or over a network: others caption meanwhile. Here the pool is busy instead.
+#[test]
+fn no_thread_of_the_pool_reads_a_file() {
+    let cases = Cases::read();
+    let captioner = Arc::new(load(&cases).unwrap());
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    pool.spawn(move || held.recv().unwrap_or_default());
+    let missing = || (Input::Path("/no/such/image.png".into()), Limits::default());
+    let (input, limits) = missing();
+    let mut caption = Caption::new(captioner.clone(), input, limits, Request::default()).unwrap();
+    assert!(matches!(caption.advance(&pool, &GO), Err(Error::NotFound(_))));
+    let mut batch = Batch::new(&captioner, vec![missing(), missing()], &Request::default()).unwrap();
+    drop(release);
+    batch.advance(&pool, &GO).unwrap();
+    assert!(batch.results().iter().all(|result| matches!(result, Err(Error::NotFound(_)))));
 }

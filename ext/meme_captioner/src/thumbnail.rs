@@ -20,6 +20,9 @@ fn thumbnail(
 ) -> Result<RString, Error> {
     let (image, limits) = (path(image), Limits { max_pixels, apply_orientation });
     let pool = runtime::pool().map_err(|error| to_ruby(ruby, &error))?;
-    let bytes = gvl::release(ruby, |stop| pool.install(|| small(&load_path_until(&image, &limits, stop)?, side)))?;
+    let bytes = gvl::release(ruby, |stop| {
+        let image = load_path_until(&image, &limits, stop)?;
+        pool.install(|| small(&image, side))
+    })?;
     Ok(ruby.str_from_slice(&bytes))
 }

@@ -111,10 +111,18 @@ impl Batch {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
+        for member in self.lanes.iter().flatten() {
+            let member = &mut self.members[*member];
+            match member.caption.read(stop) {
+                Ok(()) => {}
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Err(error) => member.failure = Some(error),
+            }
+        }
         let lane = |member: &usize| self.lanes.iter().position(|lane| *lane == Some(*member));
         let mut own: Vec<_> = self.lanes.iter().map(|_| Mutex::new(None)).collect();
         for (i, member) in self.members.iter_mut().enumerate() {
-            if let Some(lane) = lane(&i) {
+            if let Some(lane) = lane(&i).filter(|_| member.is_waiting()) {
                 own[lane] = Mutex::new(Some(member));
             }
         }

@@ -17,6 +17,8 @@ pub struct Caption {
     input: Input,
     limits: Limits,
     request: Request,
+    /// The image's bytes, once they are read and until they are decoded.
+    read: Option<Vec<u8>>,
     run: Option<Run>,
     seconds: Seconds,
 }
@@ -49,13 +51,13 @@ impl Caption {
     /// `InvalidArgument` for something that the model cannot be asked.
     pub fn new(captioner: Arc<Captioner>, input: Input, limits: Limits, request: Request) -> Result<Self> {
         captioner.model.check(&request)?;
-        Ok(Self { captioner, input, limits, request, run: None, seconds: Seconds::default() })
+        Ok(Self { captioner, input, limits, request, read: None, run: None, seconds: Seconds::default() })
     }
 
     /// Works on `pool` until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the
     /// next call goes on.
     ///
-    /// The pool gets one step, or a few tokens, at a time: a pool thread that waits for its part of a step may take up another
+    /// The calling thread reads the image's file. The pool gets one step, or a few tokens, at a time: a pool thread that waits for its part of a step may take up another
     /// caption's work, and then this caption, and the wish to stop it, wait for that only.
     pub fn advance(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<String> {
         let ids = self.advance_ids(pool, stop)?;
@@ -87,6 +89,7 @@ impl Caption {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
+        self.read(stop)?;
         let worked: Result<()> = lead(pool, || {
             let started = Instant::now();
             loop {
@@ -99,6 +102,16 @@ impl Caption {
         });
         worked?;
         self.run.as_ref().ok_or_else(|| Error::Internal("a step left no caption behind".into()))
+    }
+
+    /// Reads the image, unless that is done.
+    pub(super) fn read(&mut self, stop: &AtomicBool) -> Result<()> {
+        if self.run.is_none() && self.read.is_none() {
+            let mut started = Instant::now();
+            self.read = Some(self.input.read(&self.limits, stop)?);
+            self.seconds.add(Phase::Image, lap(&mut started));
+        }
+        Ok(())
     }
 
     /// Works on the calling thread, and those of its pool that are idle, until the image is encoded, or for a slice of time.
@@ -141,13 +154,15 @@ impl Caption {
         self.seconds.add(phase, seconds);
     }
 
-    /// One step of the model; before the first the image is read.
+    /// One step of the model; before the first the image, which is read, is decoded.
     fn work(&mut self, stop: &AtomicBool) -> Result<Phase> {
         let mut started = Instant::now();
         let mut run = match self.run.take() {
             Some(run) => run,
             None => {
-                let image = self.input.read(&self.limits, stop)?;
+                let read = self.read.take().ok_or_else(|| Error::Internal("the image was not read".into()))?;
+                let image = self.input.decode(&read, &self.limits, stop)?;
+                drop(read);
                 let run = Run::new(&self.captioner.model, image, &self.request)?;
                 self.seconds.add(Phase::Image, lap(&mut started));
                 run

@@ -14,7 +14,7 @@ pub use caption::{Caption, Seconds};
 pub use run::Run;
 pub use scores::Scores;
 
-use crate::image::{load_bytes_until, load_path_until, Limits, RgbImage};
+use crate::image::{load_bytes_until, read_path, Limits, RgbImage};
 use crate::kernels::{Buffer, Compute};
 use crate::models::{self, Model};
 use crate::Result;
@@ -59,9 +59,19 @@ pub enum Input {
 }
 
 impl Input {
-    fn read(&self, limits: &Limits, stop: &AtomicBool) -> Result<RgbImage> {
+    /// The bytes of a file; nothing for an image that is in memory. They may be a while in coming, from a disk that sleeps or over a
+    /// network, and no thread of a pool should wait for them.
+    fn read(&self, limits: &Limits, stop: &AtomicBool) -> Result<Vec<u8>> {
         match self {
-            Input::Path(path) => load_path_until(path, limits, stop),
+            Input::Path(path) => read_path(path, limits, stop),
+            Input::Bytes(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The image of the bytes that [`Input::read`] gave.
+    fn decode(&self, read: &[u8], limits: &Limits, stop: &AtomicBool) -> Result<RgbImage> {
+        match self {
+            Input::Path(path) => load_bytes_until(&path.display().to_string(), read, limits, stop),
             Input::Bytes(bytes) => load_bytes_until("the image", bytes, limits, stop),
         }
     }

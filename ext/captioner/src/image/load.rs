@@ -29,9 +29,7 @@ pub fn load_path(path: &Path, limits: &Limits) -> Result<RgbImage> {
 
 /// [`load_path`], but `Interrupted` soon after `stop` is set. Nothing is kept of an interrupted load.
 pub fn load_path_until(path: &Path, limits: &Limits, stop: &AtomicBool) -> Result<RgbImage> {
-    let name = path.display().to_string();
-    let bytes = read(path, &name, limits, stop)?;
-    load_bytes_until(&name, &bytes, limits, stop)
+    load_bytes_until(&path.display().to_string(), &read_path(path, limits, stop)?, limits, stop)
 }
 
 /// Decodes an image that is in memory already. The messages call it "the image".
@@ -128,9 +126,10 @@ fn later_frame(format: Format, bytes: &[u8], context: &Context<'_>) -> std::resu
     }
 }
 
-/// Reads the file, but only if it can be an image: no directory or device, known first bytes, not larger than an
-/// image within the limit can be.
-fn read(path: &Path, name: &str, limits: &Limits, stop: &AtomicBool) -> Result<Vec<u8>> {
+/// The file's bytes, but only if they can be an image: no directory or device, known first bytes, not larger than an
+/// image within the limit can be. Errors as for [`load_path`].
+pub fn read_path(path: &Path, limits: &Limits, stop: &AtomicBool) -> Result<Vec<u8>> {
+    let name = &path.display().to_string();
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => Error::NotFound(path.to_path_buf()),
         ErrorKind::PermissionDenied => {

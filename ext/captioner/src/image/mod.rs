@@ -27,7 +27,7 @@ mod webp;
 pub use avif::watch_panics;
 pub use crop::{crop, Region};
 pub use limits::Limits;
-pub use load::{load_bytes, load_bytes_as, load_bytes_until, load_path, load_path_until};
+pub use load::{load_bytes, load_bytes_as, load_bytes_until, load_path, load_path_until, read_path};
 pub use pixels::pixels;
 pub use resize::{resize, resize_region, Filter};
 pub use thumbnail::thumbnail;
