@@ -54,6 +54,27 @@ RSpec.describe "downloading a model" do
     expect(fetch(repo: "me/nothing")).to start_with("MemeCaptioner::ModelUnavailableError: ").and include("me/nothing")
   end
 
+  # The answer that ends the download comes right after the interrupt, before anyone has looked for one.
+  it "keeps no interrupt to itself where it fails at the same time" do
+    interrupt = Class.new(Exception) # rubocop:disable Lint/InheritException
+    TCPServer.open("127.0.0.1", 0) do |server|
+      options = { endpoint: "http://127.0.0.1:#{server.addr[1]}", cache_dir: @cache }
+      thread = Thread.new do
+        MemeCaptioner::Native.fetch("me/mine", "main", [["config.json", true, nil, nil, []]], options) { nil }
+      rescue MemeCaptioner::Error
+        sleep(Clock::HANGS)
+      end
+      thread.report_on_exception = false
+      server.accept.then do |client|
+        client.readpartial(4096)
+        thread.raise(interrupt)
+        client.write("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        client.close
+      end
+      expect { thread.value }.to raise_error(interrupt)
+    end
+  end
+
   it "says that it is offline" do
     expect(fetch("captioner.load", offline: true)).to start_with("MemeCaptioner::ModelUnavailableError: ")
     expect(@hub.gets).to be_empty

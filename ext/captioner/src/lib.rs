@@ -23,8 +23,8 @@ pub mod weights;
 
 pub use error::{Error, Result};
 
-/// To be called once a process, before it has threads that caption: it can be forked at any time from then on. What is only made
-/// once is made here, as a child that is forked in the middle of that would wait for its end for ever.
+/// To be called once a process, before it has threads that caption: what this library makes only once is made here, as a child that
+/// is forked in the middle of that would wait for its end for ever. What `tokenizers` makes at the first words of a caller's is not.
 pub fn prepare() {
     cache::survive_forks();
     kernels::Isa::current();

@@ -31,8 +31,8 @@ pub struct Prepared {
 /// `<name>@<revision or content hash>-<recipe>-<format version>.safetensors`. `recipe` is a recipe's name or rules; a checkpoint
 /// that is quantized already keeps what it has, whatever is asked for.
 ///
-/// Tensors are quantized on `pool`; waiting, reading and writing are the calling thread's, so that captions go on meanwhile. It must
-/// be none of the pool's: one that finds another's packing to do while its own waits for it would wait for ever.
+/// Tensors are quantized on `pool`; waiting and writing are the calling thread's, so that captions go on meanwhile. It must be none of
+/// the pool's: one that finds another's packing to do while its own waits for it would wait for ever.
 ///
 /// # Errors
 /// Those of [`models::pack`], `InvalidArgument` for a recipe that the family does not have, and `Interrupted` while waiting.

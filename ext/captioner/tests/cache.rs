@@ -180,7 +180,7 @@ fn no_thread_of_the_pool_reads_a_file() {
     let mut caption = Caption::new(captioner.clone(), input, limits, Request::default()).unwrap();
     assert!(matches!(caption.advance(&pool, &GO), Err(Error::NotFound(_))));
     let mut batch = Batch::new(&captioner, vec![missing(), missing()], &Request::default()).unwrap();
-    drop(release);
     batch.advance(&pool, &GO).unwrap();
     assert!(batch.results().iter().all(|result| matches!(result, Err(Error::NotFound(_)))));
+    drop(release);
 }

@@ -25,13 +25,13 @@ fn fetch(ruby: &Ruby, repo: String, revision: String, files: Vec<File>, options:
     let block = ruby.block_given().then(|| ruby.block_proc()).transpose()?;
     let mut download = gvl::release(ruby, |_| hub.start(&source))?;
     let folder = listen(ruby, &mut download, block);
-    // One that is stopped takes a moment to clean up.
+    // One that is stopped takes a moment to clean up. What interrupts that is raised, as in an `ensure`.
     let mut download = Some(download);
-    let ended = gvl::release(ruby, |_| {
+    gvl::release(ruby, |_| {
         download.take();
         Ok(())
-    });
-    folder.and_then(|folder| ended.map(|()| ruby_path(ruby, &folder)))
+    })?;
+    folder.map(|folder| ruby_path(ruby, &folder))
 }
 
 /// Waits without the GVL, and tells the block with it what has happened.

@@ -106,7 +106,7 @@ impl Batch {
         lanes.iter().any(Option::is_some)
     }
 
-    /// A slice of time of each lane, on a thread of its own.
+    /// Reads the files of images that are new in their lanes, on this thread; then a slice of time of each lane, on a thread of its own.
     fn encode(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<()> {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
@@ -120,12 +120,16 @@ impl Batch {
             }
         }
         let lane = |member: &usize| self.lanes.iter().position(|lane| *lane == Some(*member));
-        let mut own: Vec<_> = self.lanes.iter().map(|_| Mutex::new(None)).collect();
+        let mut own: Vec<Option<&mut Member>> = self.lanes.iter().map(|_| None).collect();
         for (i, member) in self.members.iter_mut().enumerate() {
             if let Some(lane) = lane(&i).filter(|_| member.is_waiting()) {
-                own[lane] = Mutex::new(Some(member));
+                own[lane] = Some(member);
             }
         }
+        if own.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        let own: Vec<_> = own.into_iter().map(Mutex::new).collect();
         pool.broadcast(|context| {
             let own = own.get(context.index())?;
             let member = own.lock().unwrap_or_else(PoisonError::into_inner).take()?;

@@ -57,8 +57,9 @@ impl Caption {
     /// Works on `pool` until the caption is there or `stop` is set; in the latter case the error is `Interrupted` and the
     /// next call goes on.
     ///
-    /// The calling thread reads the image's file. The pool gets one step, or a few tokens, at a time: a pool thread that waits for its part of a step may take up another
-    /// caption's work, and then this caption, and the wish to stop it, wait for that only.
+    /// The calling thread reads the image's file. The pool gets one step, or a few tokens, at a time: a pool thread that
+    /// waits for its part of a step may take up another caption's work, and then this caption, and the wish to stop it,
+    /// wait for that only.
     pub fn advance(&mut self, pool: &ThreadPool, stop: &AtomicBool) -> Result<String> {
         let ids = self.advance_ids(pool, stop)?;
         Ok(self.captioner.model.text(&ids))
