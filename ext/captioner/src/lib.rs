@@ -15,6 +15,7 @@ pub mod kernels;
 pub mod models;
 pub mod nn;
 pub mod quant;
+mod random;
 pub mod runtime;
 mod shards;
 pub mod store;

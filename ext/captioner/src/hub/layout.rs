@@ -138,7 +138,7 @@ impl Layout {
         let path = self.reference(revision);
         create_parent(&path)?;
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.tmp", super::random_hex()));
+        name.push(format!(".{}.tmp", crate::random::hex()));
         let temporary = path.with_file_name(name);
         std::fs::write(&temporary, commit)
             .and_then(|()| std::fs::rename(&temporary, &path))

@@ -28,7 +28,6 @@ mod url;
 mod verify;
 mod worker;
 
-use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
@@ -218,14 +217,4 @@ fn offline_error(settings: &Settings, layout: &Layout, source: &Source) -> Error
 enum Message {
     Progress(Progress),
     Done(Result<PathBuf>),
-}
-
-/// Not for secrets: names of temporary files and the spread of pauses.
-fn random() -> u64 {
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
-}
-
-fn random_hex() -> String {
-    // Two processes forked from one share the hasher's keys.
-    format!("{:08x}", (random() ^ u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 32)
 }

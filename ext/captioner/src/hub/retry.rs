@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::failure::{Attempt, Failure};
-use super::{random, Settings};
+use super::Settings;
 use crate::error::{Error, Result};
 
 const MAX_PAUSE: Duration = Duration::from_secs(20);
@@ -74,7 +74,7 @@ impl<'a> Retry<'a> {
         }
         let doubled = self.base.saturating_mul(1 << (self.failures - 1).min(16)).min(MAX_PAUSE);
         // Spread out, so that processes that failed together do not come back together.
-        let jittered = doubled.mul_f64(0.5 + (random() % 1024) as f64 / 1024.0);
+        let jittered = doubled.mul_f64(0.5 + (crate::random::number() % 1024) as f64 / 1024.0);
         self.stop.sleep(after.unwrap_or(jittered))
     }
 

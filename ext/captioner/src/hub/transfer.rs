@@ -11,7 +11,7 @@ use super::failure::{Attempt, Failure};
 use super::headers::{number, text};
 use super::retry::Retry;
 use super::verify::{verify, Expected};
-use super::{random_hex, storage_error, Phase, Settings, Stop};
+use super::{storage_error, Phase, Settings, Stop};
 use crate::error::{Error, Result};
 
 /// So much more since the last failure counts as progress.
@@ -30,7 +30,7 @@ impl Temp {
     pub fn create(blob: &Path) -> io::Result<Self> {
         super::layout::create_parent(blob)?;
         let mut name = blob.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.incomplete", random_hex()));
+        name.push(format!(".{}.incomplete", crate::random::hex()));
         let path = blob.with_file_name(name);
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
         Ok(Temp { path, file, length: 0, kept: false })

@@ -1,7 +1,6 @@
 //! Writing a packed file: quantized matrix by matrix, under a temporary name until it is whole.
 
 use std::fs::{File, OpenOptions};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -258,8 +257,8 @@ pub fn remove_leftovers(path: &Path) {
 
 /// A name of this writer's own: where there are no locks, others write too, also with this process id in another container.
 fn temporary_name(path: &Path) -> PathBuf {
-    let (name, own) = (path.file_name().unwrap_or_default().to_string_lossy(), RandomState::new().hash_one(()));
-    path.with_file_name(format!(".{name}.{}-{own:016x}.incomplete", std::process::id()))
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.incomplete", crate::random::hex()))
 }
 
 fn failed(path: &Path, error: &io::Error) -> Error {
